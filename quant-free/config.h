@@ -19,19 +19,31 @@
 
 typedef struct gd_config gd_config;
 
+enum { GD_ROPE_PAIRS = 128 }; /* that longrope may have */
+
 /* How positions become angles. The frequencies of `default` are theta^(-2j/head_dim); `linear` divides them
  * by factor; `llama3` and `yarn` divide the slow ones, keep the fast ones and blend in between, each in its own
- * way (Transformers' _compute_llama3_parameters and _compute_yarn_parameters). */
+ * way (Transformers' _compute_llama3_parameters and _compute_yarn_parameters). `longrope` divides each by its own
+ * number, which is one for texts up to the original length, and another for longer ones: these are not accepted. */
 typedef struct gd_rope {
-    enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR, GD_ROPE_YARN, GD_ROPE_NONE } type; /* NONE: no angle */
+    enum {
+        GD_ROPE_DEFAULT = 0,
+        GD_ROPE_LLAMA3,
+        GD_ROPE_LINEAR,
+        GD_ROPE_YARN,
+        GD_ROPE_LONGROPE,
+        GD_ROPE_NONE
+    } type; /* NONE: no angle */
     double theta;
     double factor;                            /* 1 for default */
     double low_freq_factor, high_freq_factor; /* llama3 only */
-    double original_max_position;             /* llama3 and yarn */
+    double original_max_position;             /* llama3, yarn and longrope */
     double beta_fast, beta_slow;              /* yarn only, like the rest: turns within the original length */
-    double attention_factor;                  /* of sines and cosines; 0: from factor and the two below */
-    double mscale, mscale_all_dim;            /* used if neither is 0 */
-    bool truncate;                            /* the blend begins and ends at whole pairs */
+    double attention_factor;       /* also longrope; of sines and cosines; 0: from factor and the two below */
+    double mscale, mscale_all_dim; /* used if neither is 0 */
+    bool truncate;                 /* the blend begins and ends at whole pairs */
+    double divisor[GD_ROPE_PAIRS]; /* longrope: of each pair's frequency */
+    size_t rotary;                 /* of each head, the first elements, which rotate; 0: all */
     double growth; /* queries are multiplied by 1 + growth * log(1 + floor(position / original_max_position)) */
 } gd_rope;
 
@@ -87,6 +99,10 @@ const char *gd_config_own_class(size_t i, const char **trunk);
 
 /* The class that the model has with a head, where its name doesn't follow from the architecture's: else NULL. */
 const char *gd_config_classifier(const gd_config *config);
+
+/* How many tokens a text may have, and the field that says so: max_position_embeddings, or the original length where
+ * longer texts would get other angles. */
+gd_status gd_config_longest(const gd_config *config, size_t *tokens, const char **field, gd_error *err);
 
 /* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of
  * them. */

@@ -18,6 +18,9 @@
 #define SMOLLM3 GD_FAMILY_SMOLLM3
 #define GEMMA GD_FAMILY_GEMMA
 #define MINISTRAL3 GD_FAMILY_MINISTRAL3
+#define OLMO2 GD_FAMILY_OLMO2
+#define OLMO3 GD_FAMILY_OLMO3
+#define OLMOS (OLMO2 | OLMO3)
 #define QWENS (QWEN2 | QWEN3)
 #define GEMMAS (GEMMA2 | GEMMA3)
 #define ALL (LLAMA | QWENS | MISTRAL | GEMMA | GEMMAS | INTERNLM2 | SMOLLM3)
@@ -37,6 +40,8 @@ static const struct family {
     { SMOLLM3, "SmolLM3For", "smollm3", "SmolLM3Model", "SmolLM3ForSequenceClassification" },
     { GEMMA, "GemmaFor", "gemma", "GemmaModel", "GemmaForSequenceClassification" },
     { MINISTRAL3, "Ministral3For", "ministral3", "Ministral3Model", "Ministral3ForSequenceClassification" },
+    { OLMO2, "Olmo2For", "olmo2", "Olmo2Model", "Olmo2ForSequenceClassification" },
+    { OLMO3, "Olmo3For", "olmo3", "Olmo3Model", "Olmo3ForSequenceClassification" },
     { PHI3, "Phi3For", "phi3", "Phi3Model", "Phi3ForSequenceClassification" },
 };
 
@@ -51,22 +56,29 @@ static const struct custom {
     { "Gemma3ForCausalLM", GEMMA3 },                               /* the text model's */
     { "InternLM2ForCausalLM", INTERNLM2 },                         /* internlm/internlm2-* */
     { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */
+    { "LlamaForRewardModelWithGating", LLAMA },                    /* RLHFlow/ArmoRM-Llama3-8B-v0.1 */
     { "LlamaForScore", LLAMA },                                    /* PKU-Alignment/beaver-7b-* */
     { "LlamaForSequenceClassificationWithNormal_Weights", LLAMA }, /* LxzGordon/URM-LLaMa-3.1-8B */
+    { "LlamaForTokenClassification", LLAMA },                      /* TRL's PRMTrainer, as the others so called */
     { "LlamaRewardModel", LLAMA },                                 /* openbmb/UltraRM-13b */
-    { "Qwen2ForRewardModel", QWEN2 },                              /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
+    { "MistralForTokenClassification", MISTRAL },
+    { "Qwen2ForPrmModel", QWEN2 },           /* Skywork/Skywork-o1-Open-PRM-Qwen-2.5-* */
+    { "Qwen2ForProcessRewardModel", QWEN2 }, /* Qwen/Qwen2.5-Math-PRM-* */
+    { "Qwen2ForTokenClassification", QWEN2 },
+    { "Qwen3ForTokenClassification", QWEN3 },
+    { "Qwen2ForRewardModel", QWEN2 }, /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
 };
 
 static const gd_config_default defaults[] = {
     { "rms_norm_eps", ALL, 1e-6, NULL, false },
-    { "rms_norm_eps", PHI3 | MINISTRAL3, 1e-5, NULL, false },
+    { "rms_norm_eps", PHI3 | MINISTRAL3 | OLMOS, 1e-5, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
     { "num_key_value_heads", MISTRAL | MINISTRAL3, 8, NULL, false },
     { "num_key_value_heads", GEMMAS | SMOLLM3, 4, NULL, false },
     { "num_key_value_heads", GEMMA, 16, NULL, false },
     { "head_dim", QWEN3 | MINISTRAL3, 128, NULL, false },
     { "head_dim", GEMMA | GEMMAS, 256, NULL, false },
-    { "sliding_window", QWENS | MISTRAL | GEMMAS, 4096, NULL, false },
+    { "sliding_window", QWENS | MISTRAL | GEMMAS | OLMO3, 4096, NULL, false },
     { "sliding_window_pattern", GEMMA3, 6, NULL, false },
     { "vocab_size", GEMMA3, 262208, NULL, false },
     { "hidden_size", GEMMA3, 2304, NULL, false },
@@ -77,15 +89,15 @@ static const gd_config_default defaults[] = {
     { "max_window_layers", QWENS, 28, NULL, false },
     { "use_sliding_window", QWENS | SMOLLM3, 0, NULL, false },
     { "bias", INTERNLM2, 0, NULL, true },
-    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | MINISTRAL3, 0, "silu", false },
+    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | MINISTRAL3 | OLMOS, 0, "silu", false },
     { "hidden_act", GEMMA, 0, "gelu_pytorch_tanh", false },
     { "hidden_activation", GEMMAS, 0, "gelu_pytorch_tanh", false },
     { "query_pre_attn_scalar", GEMMAS, 256, NULL, false },
     { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
     { "final_logit_softcapping", GEMMA2, 30, NULL, false },
-    { "attention_bias", LLAMA | QWEN3 | GEMMA | GEMMAS | SMOLLM3, 0, NULL, false },
+    { "attention_bias", LLAMA | QWEN3 | GEMMA | GEMMAS | SMOLLM3 | OLMOS, 0, NULL, false },
     { "mlp_bias", LLAMA | SMOLLM3, 0, NULL, false },
-    { "max_position_embeddings", LLAMA | INTERNLM2, 2048, NULL, false },
+    { "max_position_embeddings", LLAMA | INTERNLM2 | OLMOS, 2048, NULL, false },
     { "max_position_embeddings", PHI3, 4096, NULL, false },
     { "max_position_embeddings", QWENS | SMOLLM3, 32768, NULL, false },
     { "max_position_embeddings", MISTRAL | GEMMA3, 131072, NULL, false },
@@ -93,11 +105,14 @@ static const gd_config_default defaults[] = {
     { "max_position_embeddings", GEMMA | GEMMA2, 8192, NULL, false },
     { "pad_token_id", MINISTRAL3, 11, NULL, false },
     { "pad_token_id", GEMMA | GEMMAS | INTERNLM2, 0, NULL, false },
+    { "original_max_position_embeddings", PHI3, 4096, NULL, false },
     { "pad_token_id", SMOLLM3, 128004, NULL, false },
+    { "pad_token_id", OLMOS, 1, NULL, false },
     { "pad_token_id", PHI3, 32000, NULL, false },
     { "eos_token_id", GEMMA | GEMMAS, 1, NULL, false },
     { "eos_token_id", SMOLLM3, 128001, NULL, false },
     { "eos_token_id", LLAMA | MISTRAL | MINISTRAL3 | INTERNLM2, 2, NULL, false },
+    { "eos_token_id", OLMOS, 50279, NULL, false },
     { "eos_token_id", PHI3, 32000, NULL, false },
 };
 
@@ -109,13 +124,14 @@ static const struct refusal {
     enum { NOTHING, ONE, TRUE } neutral;
     const char *why;
 } refusals[] = {
-    { "auto_map", 0, NOTHING, "the model comes with code, which is never run" },
+    /* Transformers has Phi-3's classes itself, and takes those. */
+    { "auto_map", PHI3, NOTHING, "the model comes with code, which is never run" },
     { "is_causal", 0, TRUE, "only causal attention is supported" },
     { "use_bidirectional_attention", 0, NOTHING, "only causal attention is supported" },
     { "is_encoder_decoder", 0, NOTHING, "only decoders are supported" },
     { "add_cross_attention", 0, NOTHING, "only decoders are supported" },
     { "pruned_heads", 0, NOTHING, "pruned heads are not supported" },
-    { "partial_rotary_factor", 0, ONE, "partial rotary embeddings are not supported" },
+    { "partial_rotary_factor", PHI3, ONE, "partial rotary embeddings are not supported" },
     { "rotary_pct", 0, ONE, "partial rotary embeddings are not supported" },
     { "rope_interleaved", 0, NOTHING, "interleaved rotary embeddings are not supported" },
     { "rope_local_base_freq", GEMMA3, NOTHING, "a second rotary base is not supported" },
@@ -131,7 +147,7 @@ static const struct refusal {
     { "scale_depth", 0, ONE, "multipliers are not supported" },
     { "query_pre_attn_scalar", GEMMAS, NOTHING, "this architecture has no such field" },
     { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "sliding_window", QWENS | MISTRAL | MINISTRAL3 | GEMMAS | SMOLLM3 | PHI3, NOTHING,
+    { "sliding_window", QWENS | MISTRAL | MINISTRAL3 | GEMMAS | SMOLLM3 | PHI3 | OLMO3, NOTHING,
       "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
@@ -180,6 +196,7 @@ static const char *const known[] = {
     "hidden_activation",
     "hidden_size",
     "id2label",
+    "ignore_keys_at_rope_validation",
     "initializer_range",
     "intermediate_size",
     "is_decoder",
@@ -328,7 +345,8 @@ gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
     return rc ? rc
               : gd_fail(err, GD_EUNSUPPORTED,
                         "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
-                        "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3 or phi3 is "
+                        "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3, olmo2, "
+                        "olmo3 or phi3 is "
                         "expected",
                         c->path, type);
 }

@@ -18,6 +18,8 @@ typedef enum gd_family {
     GD_FAMILY_PHI3 = 64,
     GD_FAMILY_GEMMA3 = 128,
     GD_FAMILY_SMOLLM3 = 256,
+    GD_FAMILY_OLMO2 = 512,
+    GD_FAMILY_OLMO3 = 1024,
     GD_FAMILY_GEMMA = 4096,
     GD_FAMILY_MINISTRAL3 = 8192
 } gd_family;

@@ -75,10 +75,12 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     switch (c->family) {
     case GD_FAMILY_LLAMA:
     case GD_FAMILY_GEMMA:
+    case GD_FAMILY_OLMO2:
     case GD_FAMILY_INTERNLM2: return GD_OK;
     case GD_FAMILY_MISTRAL:
     case GD_FAMILY_MINISTRAL3:
     case GD_FAMILY_PHI3: *slides = true; return GD_OK;
+    case GD_FAMILY_OLMO3: *slides = (layer + 1) % 4 != 0; return GD_OK;
     case GD_FAMILY_GEMMA2: *slides = layer % 2 == 0; return GD_OK;
     case GD_FAMILY_GEMMA3:
         rc = gd_config_size(c, "sliding_window_pattern", &first, err);

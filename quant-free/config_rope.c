@@ -84,6 +84,8 @@ static const char *const scaled_fields[][9] = {
     [GD_ROPE_LLAMA3] = { "factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor", NULL },
     [GD_ROPE_YARN] = { "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
                        "mscale", "mscale_all_dim", "truncate", NULL },
+    [GD_ROPE_LONGROPE] = { "factor", "original_max_position_embeddings", "attention_factor", "short_factor",
+                           "long_factor", NULL },
 };
 
 /* What other implementations of YaRN write, and Transformers ignores. */
@@ -112,7 +114,8 @@ static gd_status check_fields(const gd_rope *r, const gd_config *c, const json_t
             fine = fine || strcmp(field, *reads) == 0;
         if (c->family == GD_FAMILY_MINISTRAL3 && r->type == GD_ROPE_YARN)
             fine = fine || strcmp(field, "llama_4_scaling_beta") == 0 || strcmp(field, "max_position_embeddings") == 0;
-        if (strcmp(field, "partial_rotary_factor") == 0 && json_number_value(value) == 1)
+        if (strcmp(field, "partial_rotary_factor") == 0 &&
+            (c->family == GD_FAMILY_PHI3 || json_number_value(value) == 1))
             fine = true;
         if (!fine)
             return gd_fail(err, GD_EUNSUPPORTED,
@@ -132,6 +135,8 @@ static gd_status read_original_max(gd_rope *r, const gd_config *c, const json_t 
 
     if (gd_json_has(c->json, field))
         rc = positive(&outer, c, c->json, field, err);
+    else if (gd_config_has(c, field))
+        rc = gd_config_number(c, field, &outer, err);
     if (!rc && gd_json_has(o, field))
         rc = positive(&inner, c, o, field, err);
     if (rc)
@@ -175,6 +180,37 @@ static gd_status optional(double *out, const gd_config *c, const json_t *o, cons
     return positive(out, c, o, field, err);
 }
 
+/* How much of a head rotates: the object's field, or the one at the top level. Two that differ are refused, as for
+ * rope_theta. */
+static gd_status read_rotary(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    static const char *const field = "partial_rotary_factor";
+    double outer = 1, inner, dim;
+    gd_status rc = GD_OK;
+
+    if (c->family != GD_FAMILY_PHI3)
+        return GD_OK;
+    if (gd_json_has(c->json, field))
+        rc = positive(&outer, c, c->json, field, err);
+    inner = outer;
+    if (!rc && o && gd_json_has(o, field))
+        rc = positive(&inner, c, o, field, err);
+    if (!rc)
+        rc = gd_config_number(c, "head_dim", &dim, err);
+    if (rc || inner == 1)
+        return rc;
+    if (inner != outer && gd_json_has(c->json, field))
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in the rotary embedding",
+                       c->path, field, outer, inner);
+    r->rotary = inner < 1 ? (size_t)(dim * inner) : 0;
+    if (r->rotary == 0 || r->rotary % 2)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"%s\" is %g, of heads of %g elements, but an even number of them, not more than "
+                       "there are, is expected",
+                       c->path, field, inner, dim);
+    return GD_OK;
+}
+
 /* Absent means true, but null means false: so does Transformers read it. */
 static gd_status read_truncate(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
@@ -182,13 +218,13 @@ static gd_status read_truncate(gd_rope *r, const gd_config *c, const json_t *o, 
     return gd_json_has(o, "truncate") ? gd_json_bool(&r->truncate, o, "truncate", c->path, err) : GD_OK;
 }
 
-/* Like Transformers, a factor of null is the ratio of the two lengths. */
-static gd_status read_yarn_factor(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+/* Like Transformers, a factor of null is the ratio of the two lengths; with longrope, one that is absent, too. */
+static gd_status read_ratio(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     double longest;
     gd_status rc;
 
-    if (!json_is_null(json_object_get(o, "factor")))
+    if (!json_is_null(json_object_get(o, "factor")) && !(r->type == GD_ROPE_LONGROPE && !gd_json_has(o, "factor")))
         return positive(&r->factor, c, o, "factor", err);
     rc = gd_config_number(c, "max_position_embeddings", &longest, err);
     r->factor = rc ? 0 : longest / r->original_max_position;
@@ -220,7 +256,7 @@ static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_e
     gd_status rc = read_original_max(r, c, o, err);
 
     if (!rc)
-        rc = read_yarn_factor(r, c, o, err);
+        rc = read_ratio(r, c, o, err);
     if (!rc)
         rc = optional(&r->beta_fast, c, o, "beta_fast", 32, err);
     if (!rc)
@@ -245,12 +281,68 @@ static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_e
     return rc;
 }
 
+/* A list of a positive number for each pair that rotates. */
+static gd_status read_list(double *out, size_t pairs, const gd_config *c, const json_t *o, const char *field,
+                           gd_error *err)
+{
+    const json_t *list;
+    gd_status rc = gd_json_array(&list, o, field, c->path, err);
+
+    if (!rc && json_array_size(list) != pairs)
+        return gd_fail(
+            err, GD_EFORMAT,
+            "%s: the field \"%s\" has %zu entries, but one for each of the %zu pairs of a head that rotate is "
+            "expected",
+            c->path, field, json_array_size(list), pairs);
+    for (size_t i = 0; !rc && i < pairs; i++) {
+        const json_t *entry = json_array_get(list, i);
+
+        out[i] = json_number_value(entry);
+        if (!(out[i] > 0))
+            return gd_fail(err, GD_EFORMAT, "%s: entry %zu of the field \"%s\" is not a positive number", c->path, i,
+                           field);
+    }
+    return rc;
+}
+
+/* The long factors are for texts that are not accepted, but must be possible. */
+static gd_status read_longrope(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    double dim, unread[GD_ROPE_PAIRS];
+    size_t pairs;
+    gd_status rc = gd_config_number(c, "head_dim", &dim, err);
+
+    if (rc)
+        return rc;
+    pairs = (r->rotary ? r->rotary : (size_t)dim) / 2;
+    if (pairs > GD_ROPE_PAIRS)
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: the rotary embedding has type \"longrope\" and rotates %zu pairs of a head, but at most %d "
+                       "are supported",
+                       c->path, pairs, GD_ROPE_PAIRS);
+    rc = read_original_max(r, c, o, err);
+    if (!rc)
+        rc = read_ratio(r, c, o, err);
+    if (!rc && gd_json_has(o, "attention_factor"))
+        rc = positive(&r->attention_factor, c, o, "attention_factor", err);
+    if (!rc)
+        rc = read_list(r->divisor, pairs, c, o, "short_factor", err);
+    if (!rc)
+        rc = read_list(unread, pairs, c, o, "long_factor", err);
+    if (!rc && r->original_max_position <= 1)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the original length is %g tokens, with which type \"longrope\" is undefined", c->path,
+                       r->original_max_position);
+    return rc;
+}
+
 static gd_status read_scaled(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     switch (r->type) {
     case GD_ROPE_LINEAR: return positive(&r->factor, c, o, "factor", err);
     case GD_ROPE_LLAMA3: return read_llama3(r, c, o, err);
     case GD_ROPE_YARN: return read_yarn(r, c, o, err);
+    case GD_ROPE_LONGROPE: return read_longrope(r, c, o, err);
     default: return GD_OK;
     }
 }
@@ -274,13 +366,16 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, bool
     static const char *const names[] = { [GD_ROPE_DEFAULT] = "default",
                                          [GD_ROPE_LLAMA3] = "llama3",
                                          [GD_ROPE_LINEAR] = "linear",
-                                         [GD_ROPE_YARN] = "yarn" };
+                                         [GD_ROPE_YARN] = "yarn",
+                                         [GD_ROPE_LONGROPE] = "longrope" };
     const char *type = "default";
     unsigned t = 0;
     gd_status rc;
 
     *r = (gd_rope){ .factor = 1 };
     rc = read_theta(r, c, o, local, err);
+    if (!rc)
+        rc = read_rotary(r, c, o, err);
     if (rc || !o)
         return rc;
     if (json_is_object(json_object_get(o, "full_attention")) || json_is_object(json_object_get(o, "sliding_attention")))
@@ -289,13 +384,16 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, bool
     rc = read_type(&type, c, o, err);
     if (rc || is_dynamic(type, o))
         return rc;
-    while (t <= GD_ROPE_YARN && strcmp(type, names[t]) != 0)
+    if (c->family == GD_FAMILY_PHI3 && (strcmp(type, "su") == 0 || strcmp(type, "yarn") == 0))
+        type = "longrope"; /* as earlier versions of Phi-3 called it */
+    while (t <= GD_ROPE_LONGROPE && strcmp(type, names[t]) != 0)
         t++;
-    if (t > GD_ROPE_YARN)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the rotary embedding has type \"%s\", but default, linear, llama3, yarn, or dynamic with a "
-                       "factor alone, is expected",
-                       c->path, type);
+    if (t > GD_ROPE_LONGROPE)
+        return gd_fail(
+            err, GD_EUNSUPPORTED,
+            "%s: the rotary embedding has type \"%s\", but default, linear, llama3, yarn, longrope, or dynamic "
+            "with a factor alone, is expected",
+            c->path, type);
     r->type = t;
     rc = check_fields(r, c, o, type, err);
     return rc ? rc : read_scaled(r, c, o, err);
@@ -307,7 +405,8 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b)
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
            a->original_max_position == b->original_max_position && a->beta_fast == b->beta_fast &&
            a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
-           a->mscale_all_dim == b->mscale_all_dim && a->growth == b->growth && a->truncate == b->truncate;
+           a->mscale_all_dim == b->mscale_all_dim && a->growth == b->growth && a->truncate == b->truncate &&
+           a->rotary == b->rotary && memcmp(a->divisor, b->divisor, sizeof a->divisor) == 0;
 }
 
 static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)
@@ -371,4 +470,16 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
                          "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other", c->path);
     }
     return rc ? rc : note_ignored(c, scaling ? scaling : parameters, err);
+}
+
+gd_status gd_config_longest(const gd_config *c, size_t *tokens, const char **field, gd_error *err)
+{
+    gd_status rc = gd_config_size(c, "max_position_embeddings", tokens, err);
+
+    *field = "max_position_embeddings";
+    if (!rc && c->rope.type == GD_ROPE_LONGROPE && c->rope.original_max_position < (double)*tokens) {
+        *tokens = (size_t)c->rope.original_max_position;
+        *field = "original_max_position_embeddings";
+    }
+    return rc;
 }

@@ -1,10 +1,12 @@
 /* activation.c - the activations of a head: doc/arithmetic.md, section 5.  exp, tanh and what `gated` has are the
  * kernels'; the rest is plain C, since heads have few lines. */
+#include "backends/cpu/back.h"
 #include "backends/cpu/over_rows.h"
 #include "backends/cpu/ops.h"
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { CHUNK = 64 }; /* columns at a time */
 
@@ -103,23 +105,141 @@ static float tail(float t)
     return p * r;
 }
 
-/* x times the normal distribution at x: beyond 16 it is 0 or 1.  What the rounding of t^2 loses is put back. */
-static void gelu(const struct piece *p)
+/* t = |x|, at most 16, and exp(-t^2 / 2), where what the rounding of t^2 loses is put back. */
+static void bells(const struct piece *p, float *t, float *e)
 {
-    float t[CHUNK], e[CHUNK];
-
     for (size_t i = 0; i < p->n; i++) {
         t[i] = fabsf(p->x[i]) < 16 ? fabsf(p->x[i]) : 16.0f;
         e[i] = -0.5f * (t[i] * t[i]);
     }
     p->kernels->exp(p->n, e, e);
     for (size_t i = 0; i < p->n; i++) {
-        const float x = p->x[i], lost = fmaf(t[i], t[i], -(t[i] * t[i])), g = tail(t[i]);
-        const float bell = fmaf(e[i], -0.5f * lost, e[i]);
+        const float lost = fmaf(t[i], t[i], -(t[i] * t[i]));
 
-        p->y[i] = x < 0 ? (x * g) * bell : x * (1.0f - g * bell);
+        e[i] = fmaf(e[i], -0.5f * lost, e[i]);
     }
 }
+
+/* x times the normal distribution at x: beyond 16 it is 0 or 1. */
+static void gelu(const struct piece *p)
+{
+    float t[CHUNK], e[CHUNK];
+
+    bells(p, t, e);
+    for (size_t i = 0; i < p->n; i++) {
+        const float x = p->x[i], g = tail(t[i]);
+
+        p->y[i] = x < 0 ? (x * g) * e[i] : x * (1.0f - g * e[i]);
+    }
+}
+
+/* ---- derivatives: the same pieces, y being the output's gradient on entry ---- */
+
+static void relu_back(const struct piece *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] = p->x[i] <= 0 ? 0.0f : p->y[i];
+}
+
+static void leaky_relu_back(const struct piece *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] = p->x[i] <= 0 ? p->params->slope * p->y[i] : p->y[i];
+}
+
+static void silu_back(const struct piece *p)
+{
+    float s[CHUNK];
+
+    sigmoid(&(struct piece){ p->kernels, p->params, p->n, p->x, s });
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] *= s[i] * fmaf(p->x[i], 1.0f - s[i], 1.0f);
+}
+
+static void gelu_tanh_back(const struct piece *p)
+{
+    float t[CHUNK];
+
+    for (size_t i = 0; i < p->n; i++)
+        t[i] = 0x1.988454p-1f * fmaf(0x1.6e4e26p-5f, (p->x[i] * p->x[i]) * p->x[i], p->x[i]);
+    p->kernels->tanh(p->n, t, t);
+    for (size_t i = 0; i < p->n; i++) {
+        const float x = p->x[i], slope = 0x1.988454p-1f * fmaf(0x1.12ba9ep-3f, x * x, 1.0f);
+
+        p->y[i] *= fmaf((0.5f * x) * fmaf(-t[i], t[i], 1.0f), slope, 0.5f * (1.0f + t[i]));
+    }
+}
+
+static void hyperbolic_back(const struct piece *p)
+{
+    float t[CHUNK];
+
+    p->kernels->tanh(p->n, p->x, t);
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] *= fmaf(-t[i], t[i], 1.0f);
+}
+
+static void sigmoid_back(const struct piece *p)
+{
+    float s[CHUNK];
+
+    sigmoid(&(struct piece){ p->kernels, p->params, p->n, p->x, s });
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] *= s[i] * (1.0f - s[i]);
+}
+
+static void selu_back(const struct piece *p)
+{
+    const float scale = 0x1.0cfabep+0f, scale_alpha = 0x1.c212ccp+0f;
+    float e[CHUNK];
+
+    p->kernels->exp(p->n, p->x, e);
+    for (size_t i = 0; i < p->n; i++)
+        p->y[i] *= p->x[i] > 0 ? scale : scale_alpha * e[i];
+}
+
+/* The distribution at x, and x times its density. */
+static void gelu_back(const struct piece *p)
+{
+    float t[CHUNK], e[CHUNK];
+
+    bells(p, t, e);
+    for (size_t i = 0; i < p->n; i++) {
+        const float below = tail(t[i]) * e[i];
+
+        p->y[i] *= fmaf(p->x[i], 0x1.988454p-2f * e[i], p->x[i] < 0 ? below : 1.0f - below);
+    }
+}
+
+static activate *const derivatives[] = {
+    [GD_ACT_SILU] = silu_back,       [GD_ACT_GELU_TANH] = gelu_tanh_back, [GD_ACT_RELU] = relu_back,
+    [GD_ACT_GELU] = gelu_back,       [GD_ACT_SELU] = selu_back,           [GD_ACT_LEAKY_RELU] = leaky_relu_back,
+    [GD_ACT_TANH] = hyperbolic_back, [GD_ACT_SIGMOID] = sigmoid_back
+};
+
+static void act_back_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+    const float *x = gd_cpu_line(&call->in[0], r), *dy = gd_cpu_line(&call->d_out, r);
+    float *dx = gd_cpu_line(&call->d_in[0], r), d[CHUNK];
+
+    for (size_t first = 0; first < call->d_out.cols; first += CHUNK) {
+        const size_t left = call->d_out.cols - first, n = left < CHUNK ? left : CHUNK;
+
+        memcpy(d, dy + first, n * sizeof *d);
+        derivatives[call->params.act](&(struct piece){ kernels, &call->params, n, x + first, d });
+        for (size_t i = 0; i < n; i++)
+            dx[first + i] = call->adds[0] ? dx[first + i] + d[i] : d[i];
+    }
+}
+
+void gd_cpu_act_back(gd_device *device, const gd_back_call *call)
+{
+    assert(call->d_in[0].dtype == GD_F32);
+    gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols * 4, act_back_row, call);
+}
+
+/* ---- forward ---- */
 
 static void act_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {

@@ -6,7 +6,6 @@
 #include "backends/cpu/weight.h"
 #include "base/mem.h"
 
-#include <assert.h>
 #include <string.h>
 
 /* Running sums of a weight's gradient over the lines of a call, divided by columns among the threads. */
@@ -115,8 +114,8 @@ static void rope_row(const gd_row_kernels *kernels, const void *context, size_t 
     const size_t position = call->params.table * rows->positions + gd_cpu_tile_lines(call->tile).position[r];
     const size_t at = position * (head_dim / 2);
 
-    kernels->rope_back(call->params.heads, head_dim, gd_cpu_line(&call->d_out, r), rows->rope_cos + at,
-                       rows->rope_sin + at, gd_cpu_line(&call->d_in[0], r), call->d_in[0].dtype);
+    kernels->rope_back(call->params.heads, head_dim, gd_op_rotary(&call->params), gd_cpu_line(&call->d_out, r),
+                       rows->rope_cos + at, rows->rope_sin + at, gd_cpu_line(&call->d_in[0], r), call->d_in[0].dtype);
 }
 
 void gd_cpu_rope_back(gd_device *device, const gd_back_call *call)
@@ -145,27 +144,6 @@ void gd_cpu_gated_back(gd_device *device, const gd_back_call *call)
     gd_cpu_over_rows(device, call->d_out.rows, 8 * call->d_out.cols, gated_row, call);
 }
 
-/* relu's: none where its input is below 0 or, as in PyTorch, 0 itself; that of NaN is the output's. */
-static void act_row(const gd_row_kernels *kernels, const void *context, size_t r)
-{
-    const gd_back_call *call = context;
-    const float *x = gd_cpu_line(&call->in[0], r), *dy = gd_cpu_line(&call->d_out, r);
-    float *dx = gd_cpu_line(&call->d_in[0], r);
-
-    (void)kernels;
-    for (size_t i = 0; i < call->d_out.cols; i++) {
-        const float d = x[i] <= 0 ? 0.0f : dy[i];
-
-        dx[i] = call->adds[0] ? dx[i] + d : d;
-    }
-}
-
-void gd_cpu_act_back(gd_device *device, const gd_back_call *call)
-{
-    assert(call->params.act == GD_ACT_RELU && call->d_in[0].dtype == GD_F32);
-    gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols, act_row, call);
-}
-
 /* The gradient of a sum goes to both inputs: copied, rounded, or added to what is there. */
 static void add_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
@@ -187,6 +165,9 @@ void gd_cpu_add_back(gd_device *device, const gd_back_call *call)
 {
     gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols, add_row, call);
 }
+
+/* Rounding counts as the identity: a sum of one. */
+void gd_cpu_round_back(gd_device *device, const gd_back_call *call) { gd_cpu_add_back(device, call); }
 
 struct scattering {
     const gd_row_kernels *kernels;

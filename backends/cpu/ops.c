@@ -50,8 +50,8 @@ static void rope_row(const gd_row_kernels *kernels, const void *context, size_t 
     const size_t position = call->params.table * rows->positions + gd_cpu_tile_lines(call->tile).position[r];
     const size_t at = position * (head_dim / 2);
 
-    kernels->rope(call->params.heads, head_dim, gd_cpu_line(&call->in[0], r), rows->rope_cos + at, rows->rope_sin + at,
-                  gd_cpu_line(&call->out, r), call->out.dtype);
+    kernels->rope(call->params.heads, head_dim, gd_op_rotary(&call->params), gd_cpu_line(&call->in[0], r),
+                  rows->rope_cos + at, rows->rope_sin + at, gd_cpu_line(&call->out, r), call->out.dtype);
 }
 
 void gd_cpu_rope(gd_device *device, const gd_call *call)
@@ -95,6 +95,19 @@ void gd_cpu_add(gd_device *device, const gd_call *call)
     gd_cpu_over_rows(device, call->out.rows, call->out.cols, add_row, call);
 }
 
+static void round_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_call *call = context;
+
+    kernels->copy(call->out.cols, gd_cpu_line(&call->in[0], r), call->in[0].dtype, gd_cpu_line(&call->out, r),
+                  call->out.dtype);
+}
+
+void gd_cpu_round(gd_device *device, const gd_call *call)
+{
+    gd_cpu_over_rows(device, call->out.rows, call->out.cols, round_row, call);
+}
+
 static void last_row_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
     const gd_call *call = context;
@@ -107,6 +120,20 @@ static void last_row_row(const gd_row_kernels *kernels, const void *context, siz
 void gd_cpu_last_row(gd_device *device, const gd_call *call)
 {
     gd_cpu_over_rows(device, call->out.rows, call->out.cols, last_row_row, call);
+}
+
+static void take_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_call *call = context;
+    const size_t from = r * call->params.every + call->params.from;
+
+    kernels->copy(call->out.cols, gd_cpu_line(&call->in[0], from), call->in[0].dtype, gd_cpu_line(&call->out, r),
+                  call->out.dtype);
+}
+
+void gd_cpu_take(gd_device *device, const gd_call *call)
+{
+    gd_cpu_over_rows(device, call->out.rows, call->out.cols, take_row, call);
 }
 
 static void head_row(const gd_row_kernels *kernels, const void *context, size_t r)

@@ -10,7 +10,8 @@
 #include "backends/backend.h"
 
 gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_cpu_gated, gd_cpu_act, gd_cpu_softmax,
-    gd_cpu_mul, gd_cpu_sum, gd_cpu_mean, gd_cpu_part, gd_cpu_affine, gd_cpu_add, gd_cpu_last_row, gd_cpu_head;
+    gd_cpu_mul, gd_cpu_sum, gd_cpu_mean, gd_cpu_part, gd_cpu_affine, gd_cpu_add, gd_cpu_round, gd_cpu_last_row,
+    gd_cpu_take, gd_cpu_head;
 
 /* For a backend's table: every operation except linear, in which the CPU backends differ. */
 #define GD_CPU_ROW_OPERATIONS                                                                                         \
@@ -18,7 +19,8 @@ gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_c
     [GD_OP_attention] = gd_cpu_attention, [GD_OP_gated] = gd_cpu_gated, [GD_OP_act] = gd_cpu_act,                     \
     [GD_OP_softmax] = gd_cpu_softmax, [GD_OP_mul] = gd_cpu_mul, [GD_OP_sum] = gd_cpu_sum, [GD_OP_mean] = gd_cpu_mean, \
     [GD_OP_part] = gd_cpu_part, [GD_OP_affine] = gd_cpu_affine, [GD_OP_add] = gd_cpu_add,                             \
-    [GD_OP_last_row] = gd_cpu_last_row, [GD_OP_head] = gd_cpu_head
+    [GD_OP_round] = gd_cpu_round, [GD_OP_last_row] = gd_cpu_last_row, [GD_OP_take] = gd_cpu_take,                     \
+    [GD_OP_head] = gd_cpu_head
 
 /* Scratch space of attention for plans within these limits; SIZE_MAX / 2 (more than any machine has) when that
  * overflows. */

@@ -144,17 +144,18 @@ typedef struct gd_row_kernels {
     void (*embedding)(size_t n, const void *row, gd_dtype row_type, float scale, void *out, gd_dtype type);
     /* out = x * (1 / sqrt(mean square + eps)) * w, or * (1 + w); out may be x. */
     void (*rms_norm)(size_t n, const float *x, const float *w, float eps, bool unit_offset, void *out, gd_dtype type);
-    /* The halves of each head rotate; cos and sin are [head_dim / 2]; out may be x. */
-    void (*rope)(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row, void *out,
-                 gd_dtype type);
+    /* The two halves of the first `rotary` elements of each head rotate, by cos and sin, [rotary / 2]; the others are
+     * copied; out may be x. */
+    void (*rope)(size_t heads, size_t head_dim, size_t rotary, const float *x, const float *cos_row,
+                 const float *sin_row, void *out, gd_dtype type);
     void (*attention)(const gd_attention_job *job);
     void (*gated)(const gd_gated_job *job);
     void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
 
     /* The backward twins. */
     void (*rms_norm_back)(const gd_norm_back_job *job);
-    void (*rope_back)(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
-                      void *dx, gd_dtype type);
+    void (*rope_back)(size_t heads, size_t head_dim, size_t rotary, const float *dy, const float *cos_row,
+                      const float *sin_row, void *dx, gd_dtype type);
     void (*axpy)(size_t n, float a, const float *x, float *y); /* y = fma(a, x, y) */
     /* A line's part of a norm's weight: sum = fma(dy, x * r, sum). */
     void (*norm_weight)(size_t n, const float *x, float r, const float *dy, float *sum);

@@ -37,37 +37,37 @@ static void row_rms_norm(size_t n, const float *x, const float *w, float eps, bo
     }
 }
 
-/* back: by the same angles in the other direction. */
-INLINE void rotate(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row, bool back,
-                   void *out, gd_dtype type)
+/* One head. back: by the same angles in the other direction. */
+INLINE void rotate(size_t head_dim, size_t rotary, const float *x, const float *cos_row, const float *sin_row,
+                   bool back, void *out, gd_dtype type)
 {
-    const size_t half = head_dim / 2;
+    const size_t half = rotary / 2;
 
-    for (size_t h = 0; h < heads; h++) {
-        const size_t first = h * head_dim, second = first + half;
+    for (size_t i = 0; i < half; i += 16) {
+        const size_t left = half - i;
+        const v16 a = v_load_some(x + i, left), b = v_load_some(x + half + i, left);
+        const v16 sine = v_load_some(sin_row + i, left), s = back ? v_negate(sine) : sine;
+        const v16 c = v_load_some(cos_row + i, left);
 
-        for (size_t i = 0; i < half; i += 16) {
-            const size_t left = half - i;
-            const v16 a = v_load_some(x + first + i, left), b = v_load_some(x + second + i, left);
-            const v16 sine = v_load_some(sin_row + i, left), s = back ? v_negate(sine) : sine;
-            const v16 c = v_load_some(cos_row + i, left);
-
-            v_write(out, type, first + i, left, v_fma(a, c, v_negate(v_mul(b, s))));
-            v_write(out, type, second + i, left, v_fma(b, c, v_mul(a, s)));
-        }
+        v_write(out, type, i, left, v_fma(a, c, v_negate(v_mul(b, s))));
+        v_write(out, type, half + i, left, v_fma(b, c, v_mul(a, s)));
     }
+    for (size_t i = rotary; i < head_dim; i += 16)
+        v_write(out, type, i, head_dim - i, v_load_some(x + i, head_dim - i));
 }
 
-static void row_rope(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row,
-                     void *out, gd_dtype type)
+static void row_rope(size_t heads, size_t head_dim, size_t rotary, const float *x, const float *cos_row,
+                     const float *sin_row, void *out, gd_dtype type)
 {
-    rotate(heads, head_dim, x, cos_row, sin_row, false, out, type);
+    for (size_t at = 0; at < heads * head_dim; at += head_dim)
+        rotate(head_dim, rotary, x + at, cos_row, sin_row, false, (char *)out + at * gd_dtype_size(type), type);
 }
 
-static void row_rope_back(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
-                          void *dx, gd_dtype type)
+static void row_rope_back(size_t heads, size_t head_dim, size_t rotary, const float *dy, const float *cos_row,
+                          const float *sin_row, void *dx, gd_dtype type)
 {
-    rotate(heads, head_dim, dy, cos_row, sin_row, true, dx, type);
+    for (size_t at = 0; at < heads * head_dim; at += head_dim)
+        rotate(head_dim, rotary, dy + at, cos_row, sin_row, true, (char *)dx + at * gd_dtype_size(type), type);
 }
 
 INLINE v16 activate(gd_activation act, v16 g) { return act == GD_ACT_SILU ? v_silu(g) : v_gelu_tanh(g); }

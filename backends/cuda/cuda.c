@@ -110,6 +110,8 @@ const gd_backend gd_backend_cuda = {
              [GD_OP_part] = gd_cuda_part_op,
              [GD_OP_affine] = gd_cuda_affine_op,
              [GD_OP_add] = gd_cuda_add_op,
+             [GD_OP_round] = gd_cuda_round_op,
              [GD_OP_last_row] = gd_cuda_last_row_op,
+             [GD_OP_take] = gd_cuda_take_op,
              [GD_OP_head] = gd_cuda_head_op },
 };

@@ -113,6 +113,7 @@ void gd_cuda_rope_op(gd_device *device, const gd_call *call)
                               .lines = lines_of(call),
                               .heads = call->params.heads,
                               .head_dim = call->params.head_dim,
+                              .rotary = (uint32_t)gd_op_rotary(&call->params),
                               .out = gd_cuda_out(&call->out) };
 
     start_lines(device, GD_KERNEL_rope, call, &argument);
@@ -135,12 +136,33 @@ void gd_cuda_gated_op(gd_device *device, const gd_call *call) { start_pair(devic
 
 void gd_cuda_add_op(gd_device *device, const gd_call *call) { start_pair(device, GD_KERNEL_add, call); }
 
-void gd_cuda_last_row_op(gd_device *device, const gd_call *call)
+/* index: the line of x for each of the output's, or NULL: its own. */
+static void start_copy(gd_device *device, const gd_call *call, const uint32_t *index)
 {
     gd_cuda_copy argument = { .x = call->in[0].data,
-                              .index = call->tile->batch->pooled_row + call->tile->first,
+                              .index = index,
                               .x_stride = call->in[0].stride,
                               .x_type = gd_cuda_type(call->in[0].dtype),
+                              .lines = lines_of(call),
+                              .out = gd_cuda_out(&call->out) };
+
+    start_lines(device, GD_KERNEL_copy, call, &argument);
+}
+
+void gd_cuda_round_op(gd_device *device, const gd_call *call) { start_copy(device, call, NULL); }
+
+void gd_cuda_last_row_op(gd_device *device, const gd_call *call)
+{
+    start_copy(device, call, call->tile->batch->pooled_row + call->tile->first);
+}
+
+/* Lines that are further apart are lines of a longer stride. */
+void gd_cuda_take_op(gd_device *device, const gd_call *call)
+{
+    const gd_tensor *x = &call->in[0];
+    gd_cuda_copy argument = { .x = (const char *)x->data + call->params.from * x->stride * gd_dtype_size(x->dtype),
+                              .x_stride = call->params.every * x->stride,
+                              .x_type = gd_cuda_type(x->dtype),
                               .lines = lines_of(call),
                               .out = gd_cuda_out(&call->out) };
 

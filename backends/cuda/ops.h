@@ -32,7 +32,9 @@ void gd_cuda_rope_op(gd_device *device, const gd_call *call);
 void gd_cuda_attention_op(gd_device *device, const gd_call *call);
 void gd_cuda_gated_op(gd_device *device, const gd_call *call);
 void gd_cuda_add_op(gd_device *device, const gd_call *call);
+void gd_cuda_round_op(gd_device *device, const gd_call *call);
 void gd_cuda_last_row_op(gd_device *device, const gd_call *call);
+void gd_cuda_take_op(gd_device *device, const gd_call *call);
 void gd_cuda_head_op(gd_device *device, const gd_call *call);
 
 /* head_ops.c */

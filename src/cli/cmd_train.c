@@ -72,6 +72,7 @@ static void begin_command(const cli_settings *settings, const char *command, con
     fprintf(stderr, "    guerdon %s", command);
     put_flag("model", settings->full ? trained : settings->options.model);
     put_flag("adapter", settings->full ? NULL : trained);
+    put_flag("head", settings->options.head);
 }
 
 /* Data, and how to read and compute it. */

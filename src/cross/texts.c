@@ -177,6 +177,9 @@ gd_status gd_cross_texts_read(gd_cross_texts *texts, const gd_encoder *encoder, 
     gd_status rc = gd_records_open(&records, &from, err);
 
     *texts = (gd_cross_texts){ 0 };
+    if (!rc && encoder->places.has_also)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "the model's head reads two places of a text, which can be scored with, but not cross-checked");
     if (!rc && encoder->turns == GD_TURNS_ON)
         gd_records_make_turns(records);
     if (!rc)

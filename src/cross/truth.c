@@ -16,7 +16,9 @@ static gd_truth_run *const runs[GD_OP_COUNT] = {
     [GD_OP_part] = gd_truth_part,
     [GD_OP_affine] = gd_truth_affine,
     [GD_OP_add] = gd_truth_add,
+    [GD_OP_round] = gd_truth_round,
     [GD_OP_last_row] = gd_truth_last_row,
+    [GD_OP_take] = gd_truth_last_row,
     [GD_OP_head] = gd_truth_head,
 };
 

@@ -30,7 +30,7 @@ typedef struct gd_truth_job {
 typedef bool gd_truth_run(const gd_truth_job *job);
 gd_truth_run gd_truth_embedding, gd_truth_rms_norm, gd_truth_linear, gd_truth_rope, gd_truth_attention, gd_truth_gate,
     gd_truth_act, gd_truth_softmax, gd_truth_mul, gd_truth_sum, gd_truth_mean, gd_truth_part, gd_truth_affine,
-    gd_truth_add, gd_truth_last_row, gd_truth_head;
+    gd_truth_add, gd_truth_round, gd_truth_last_row, gd_truth_head;
 
 /* ---- roundings ---- */
 

@@ -86,9 +86,9 @@ static gd_known rotated(double a, double c, double b, double s)
 
 bool gd_truth_rope(const gd_truth_job *job)
 {
-    const size_t head_dim = job->params->head_dim, half = head_dim / 2;
+    const size_t head_dim = job->params->head_dim, rotary = gd_op_rotary(job->params), half = rotary / 2;
 
-    for (size_t h = 0; h < job->params->heads; h++)
+    for (size_t h = 0; h < job->params->heads; h++) {
         for (size_t i = 0; i < half; i++) {
             const size_t first = h * head_dim + i, second = first + half;
             const double a = gd_truth_input(job, 0, first), b = gd_truth_input(job, 0, second);
@@ -97,6 +97,9 @@ bool gd_truth_rope(const gd_truth_job *job)
             gd_truth_put(job, first, rotated(a, c, -b, s));
             gd_truth_put(job, second, rotated(b, c, a, s));
         }
+        for (size_t i = h * head_dim + rotary; i < (h + 1) * head_dim; i++)
+            gd_truth_put(job, i, (gd_known){ gd_truth_input(job, 0, i), 0 });
+    }
     return true;
 }
 
@@ -109,12 +112,15 @@ bool gd_truth_add(const gd_truth_job *job)
     return true;
 }
 
-bool gd_truth_last_row(const gd_truth_job *job)
+static bool put_input(const gd_truth_job *job)
 {
     for (size_t i = 0; i < job->line->out_cols; i++)
         gd_truth_put(job, i, (gd_known){ gd_truth_input(job, 0, i), 0 });
     return true;
 }
+
+bool gd_truth_round(const gd_truth_job *job) { return put_input(job); }
+bool gd_truth_last_row(const gd_truth_job *job) { return put_input(job); }
 
 static void put_label(const gd_truth_job *job, size_t label, gd_known dot)
 {

@@ -219,6 +219,12 @@ static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t firs
                         .stride = b->cols };
 }
 
+/* A text may have several pooled rows, and one line of some buffers. */
+static size_t lines_in(const gd_engine *engine, unsigned buffer, size_t rows)
+{
+    return engine->plan->buffers[buffer].of_text ? rows / engine->plan->place_count : rows;
+}
+
 /* A buffer of the batch is seen through the tile's window, unless the step reads it whole. */
 static gd_tensor step_tensor(const struct run *run, const gd_plan_step *step, unsigned index, const gd_tile *tile)
 {
@@ -226,7 +232,7 @@ static gd_tensor step_tensor(const struct run *run, const gd_plan_step *step, un
     const unsigned buffer = step->in[index];
 
     if (engine->plan->buffers[buffer].extent != GD_EXTENT_BATCH)
-        return tensor_at(engine, buffer, 0, tile->count);
+        return tensor_at(engine, buffer, 0, lines_in(engine, buffer, tile->count));
     if (gd_op_table[step->op].whole & GD_IN(index))
         return tensor_at(engine, buffer, 0, run->trie->rows);
     return tensor_at(engine, buffer, tile->first, tile->count);
@@ -242,7 +248,7 @@ static gd_call call_of(const struct run *run, size_t index, const gd_tile *tile)
 
     for (unsigned i = 0; i < step->in_count; i++)
         call.in[i] = step_tensor(run, step, i, tile);
-    call.out = tensor_at(engine, step->out, batch ? tile->first : 0, tile->count);
+    call.out = tensor_at(engine, step->out, batch ? tile->first : 0, lines_in(engine, step->out, tile->count));
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
         call.w[i] = bound->w[i].weight;
     if (bound->lora.rank)
@@ -324,11 +330,12 @@ static void run_tile(const struct run *run, const gd_plan_stage *stage, const gd
 static void observe(const gd_engine *engine, size_t stage, size_t lines)
 {
     const gd_plan_step *head = &engine->plan->steps[engine->plan->step_count - 1];
+    const unsigned buffer = engine->plan->stages[stage].pooled ? head->in[0] : engine->plan->carry;
     gd_tensor hidden;
 
     if (!engine->observer)
         return;
-    hidden = tensor_at(engine, engine->plan->stages[stage].pooled ? head->in[0] : engine->plan->carry, 0, lines);
+    hidden = tensor_at(engine, buffer, 0, lines_in(engine, buffer, lines));
     engine->observer(engine->observer_context, stage, &hidden);
 }
 
@@ -358,16 +365,20 @@ static void run_rows(const struct run *run, size_t index)
 static gd_status take_lines(const struct run *run, unsigned buffer, const gd_tile *tile, float *to, gd_error *err)
 {
     const gd_engine *engine = run->engine;
-    const gd_tensor from = tensor_at(engine, buffer, 0, tile->count);
+    const gd_tensor from = tensor_at(engine, buffer, 0, lines_in(engine, buffer, tile->count));
+    const size_t first = lines_in(engine, buffer, tile->first);
 
-    return engine->backend->download(engine->device, to + tile->first * from.cols, from.data,
+    return engine->backend->download(engine->device, to + first * from.cols, from.data,
                                      from.rows * from.cols * sizeof(float), err);
 }
+
+/* A tile has all pooled rows of a text, or none. */
+static size_t whole_texts(const gd_engine *engine, size_t rows) { return rows - rows % engine->plan->place_count; }
 
 static gd_status run_pooled(const struct run *run, size_t index, gd_error *err)
 {
     const gd_engine *engine = run->engine;
-    const size_t all = run->trie->pooled_count, most = engine->heights.most;
+    const size_t all = run->trie->pooled_count, most = whole_texts(engine, engine->heights.most);
     gd_status rc = GD_OK;
 
     for (size_t first = 0; !rc && first < all; first += most) {

@@ -57,11 +57,12 @@ typedef struct gd_engine_parts {
 gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err);
 void gd_engine_close(gd_engine *engine);
 
-/* Scores the pooled rows of a trie: scores is [trie->pooled_count, plan->labels]. Texts without tokens have none.
+/* Scores the pooled rows of a trie: scores is [trie->pooled_count / plan->place_count, plan->labels]. Texts without
+ * tokens have none.
  * Fails with GD_EIO if a file of the weights was changed since it was opened. */
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err);
 
-/* The same, and the values of the columns that have labels: labels is [trie->pooled_count, plan->label_count]. */
+/* The same, and the values of the columns that have labels: labels is [lines of scores, plan->label_count]. */
 gd_status gd_engine_run_labels(gd_engine *engine, const gd_trie *trie, float *scores, float *labels, gd_error *err);
 
 /* For tests and debugging: called after each stage of a run (the embedding is stage 0, then each

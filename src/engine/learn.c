@@ -48,12 +48,15 @@ static bool learns(const gd_learner *learner, size_t step, unsigned which)
     return engine->bound[step].w[which].learns || (which == 0 && is_head(learner, step) && engine->learning->head);
 }
 
-/* The first step that reads the same weight. */
+/* The first step that reads the same weight. An adapter's matrix that several linears share has sums of each: one of
+ * all would depend on the height of tiles, after each of which the next linear adds. */
 static size_t owner_of(const gd_learner *learner, size_t step, unsigned which)
 {
     const gd_bound *bound = learner->engine->bound;
     size_t owner = 0;
 
+    if (which >= GD_OP_MAX_WEIGHTS)
+        return step;
     while (owner < step && bound[owner].w[which].view != bound[step].w[which].view)
         owner++;
     return owner;

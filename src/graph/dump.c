@@ -26,6 +26,8 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
         break;
     case GD_OP_rope:
         gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
+        if (p->rotary)
+            gd_buf_printf(out, " rotary %u", p->rotary);
         if (p->table)
             gd_buf_printf(out, " table %u", p->table);
         break;
@@ -37,6 +39,7 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
     case GD_OP_softmax: gd_buf_printf(out, " groups %u temperature %.9g", p->groups, (double)p->temperature); break;
     case GD_OP_sum:
     case GD_OP_mean: gd_buf_printf(out, " groups %u", p->groups); break;
+    case GD_OP_take:
     case GD_OP_part: gd_buf_printf(out, " from %u every %u", p->from, p->every); break;
     case GD_OP_affine: gd_buf_printf(out, " scale %.9g shift %.9g", (double)p->scale, (double)p->shift); break;
     case GD_OP_gated: gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh"); break;
@@ -70,7 +73,7 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
 
 static void dump_rope(const gd_rope *rope, size_t table, gd_buf *out)
 {
-    static const char *const types[] = { "default", "llama3", "linear", "yarn", "none" };
+    static const char *const types[] = { "default", "llama3", "linear", "yarn", "longrope", "none" };
 
     gd_buf_printf(out, "rope ");
     if (table)

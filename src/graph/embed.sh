@@ -12,7 +12,7 @@ echo
 for file; do
     name=$(basename "$file" .yaml)
     echo "static const char $name[] ="
-    LC_ALL=C awk '{ gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); print "    \"" $0 "\\n\"" } END { print "    ;" }' "$file"
+    LC_ALL=C awk '{ gsub(/\\/, "\\\\&"); gsub(/"/, "\\\""); print "    \"" $0 "\\n\"" } END { print "    ;" }' "$file"
 done
 echo "const gd_graph_builtin $list[] = {"
 for file; do

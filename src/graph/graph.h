@@ -12,14 +12,17 @@
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
-#define GD_GRAPH_KEYS(X)                                                                                              \
-    X(op)                                                                                                             \
-    X(in)                                                                                                             \
-    X(w)                                                                                                              \
-    X(out)                                                                                                            \
-    X(size)                                                                                                           \
-    X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) \
-        X(temperature) X(from) X(every) X(shift) X(if) X(grows)
+#define GD_GRAPH_KEYS(X)                                                                                               \
+    X(op)                                                                                                              \
+    X(in)                                                                                                              \
+    X(w)                                                                                                               \
+    X(out)                                                                                                             \
+    X(size)                                                                                                            \
+    X(heads)                                                                                                           \
+    X(eps)                                                                                                             \
+    X(unit_offset)                                                                                                     \
+    X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) X(temperature) X(from) X(every) \
+        X(shift) X(if) X(grows)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
@@ -47,27 +50,32 @@ typedef struct gd_graph_node {
     const gd_yaml_node *in[GD_OP_MAX_IN];
     gd_graph_weight w[GD_OP_MAX_WEIGHTS];
     unsigned in_count, w_count;
+    unsigned take; /* of take: which place of the text, from 0 */
 } gd_graph_node;
 
 /* Where a text is read, as a head says it. */
 typedef struct gd_graph_place {
     gd_pooling pool;
     const gd_yaml_node *what; /* the token or the pattern, or NULL */
+    bool first_token;         /* of a pattern: at its first token, not its last */
 } gd_graph_place;
 
 typedef struct gd_graph {
     gd_yaml *doc; /* owns all strings */
     gd_arena arena;
-    const char *name, *about;                      /* about: for which checkpoints it is, or NULL */
+    const char *name, *about;                              /* about: for which checkpoints it is, or NULL */
     const gd_yaml_node *matches, *expects, *sizes, *names; /* expects and names may be NULL */
-    const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
-    gd_graph_node *nodes;                          /* in order */
+    const gd_yaml_node *times, *carry, *prefix;            /* of the one repeat */
+    gd_graph_node *nodes;                                  /* in order */
     size_t node_count;
     const gd_yaml_node *head_sizes, *head_expects; /* those of a head's own file, or NULL */
-    const gd_yaml_node *head;   /* the root of a head's own file, which has replaced the graph's, or NULL */
-    const gd_yaml_node *pooled; /* then: the value that it reads as `pooled` */
-    const char *head_file;      /* where its tensors are, or NULL: among the model's */
-    gd_graph_place place;
+    const gd_yaml_node *head;           /* the root of a head's own file, which has replaced the graph's, or NULL */
+    const gd_yaml_node *pooled;         /* then: the value that it reads as `pooled` */
+    bool head_asked;                    /* it is taken by its name only, even if its tensors are there */
+    const char *head_file;              /* where its tensors are, or NULL: among the model's */
+    gd_graph_place place, also;         /* where it reads a text; also: if place_count is 2 */
+    unsigned place_count;               /* 0 or 1: one */
+    const gd_yaml_node *pooled_of_text; /* of two: the name of the first one's value */
     gd_step_rule steps;
     const gd_yaml_node *score;                /* the name of the value that is the score, or NULL: the last node's */
     const gd_yaml_node *labels, *label_names; /* a value whose columns have names, or NULL; a list, or a word */

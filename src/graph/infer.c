@@ -18,7 +18,7 @@ size_t gd_made_find(const gd_maker *m, const gd_yaml_node *name)
     const gd_graph *graph = m->graph;
 
     if (is_of_head(graph, name) && !strcmp(name->text, "pooled"))
-        name = graph->pooled;
+        name = graph->pooled_of_text ? graph->pooled_of_text : graph->pooled;
     for (size_t i = 0; i < m->value_count; i++)
         if (in_same_file(m->values[i].name, name) && !strcmp(m->values[i].name->text, name->text))
             return i;
@@ -147,6 +147,9 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
         return give_again(m, at, index);
     *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
     value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_POOLED : GD_EXTENT_TILE;
+    value->of_text = node->op == GD_OP_take;
+    for (unsigned i = 0; i < m->pattern[at].in_count; i++)
+        value->of_text |= m->values[m->pattern[at].in[i]].of_text;
     if (is_carry(m, out)) {
         value->extent = GD_EXTENT_BATCH;
         if (cols != m->plan->hidden)
@@ -223,9 +226,14 @@ static gd_status check_whole(const gd_maker *m)
         if (!v->matmul && !v->other)
             return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"", v->name->text);
         if (v->matmul && v->other)
-            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EUNSUPPORTED,
-                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), which differ in type",
-                                v->name->text, v->matmul->line, v->other->line);
+            return gd_yaml_fail(
+                graph->doc, v->name, m->err, GD_EUNSUPPORTED,
+                "\"%s\" feeds a matmul (line %u) and another operation (line %u), which differ in type: the "
+                "matmul needs a round of it",
+                v->name->text, v->matmul->line, v->other->line);
+        if (!v->matmul && graph->nodes[v->first].op == GD_OP_round)
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT,
+                                "\"%s\" is the output of a round, but no matmul reads it", v->name->text);
     }
     return GD_OK;
 }

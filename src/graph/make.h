@@ -14,6 +14,7 @@ typedef struct gd_made_value {
     const gd_yaml_node *name; /* in the first node that produces it */
     gd_graph_part part;
     gd_extent extent;
+    bool of_text;
     size_t cols;
     size_t first, last;                 /* the nodes that produce it and that use it last */
     const gd_yaml_node *matmul, *other; /* its use as an input of a matmul, and of another operation */

@@ -94,14 +94,18 @@ typedef struct gd_op_params {
     uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
     uint32_t kv_heads; /* attention: query head h reads key head h / (heads / kv_heads) */
     uint32_t head_dim; /* attention, rope, rms_norm by head: elements of a head */
+    uint32_t rotary;   /* rope: of each head, the first elements, which rotate; 0: all */
     uint32_t table;    /* rope: which of the rotary tables */
     gd_activation act; /* gated, act */
     float slope;       /* act: of leaky_relu below 0 */
     float shift;       /* affine: scale and shift where there are no weights for them */
     float temperature; /* softmax: what x is divided by */
     uint32_t groups;   /* softmax: of columns; sum and mean: of the input's columns */
-    uint32_t from;     /* part: the first column */
-    uint32_t every;    /* part: from column to column */
+    uint32_t from;     /* part: the first column; take: the first line */
+    uint32_t every;    /* part: from column to column; take: from line to line */
 } gd_op_params;
+
+/* How many elements of a head a rope rotates. */
+static inline size_t gd_op_rotary(const gd_op_params *rope) { return rope->rotary ? rope->rotary : rope->head_dim; }
 
 #endif

@@ -67,7 +67,10 @@ gd_status gd_make_buffers(gd_maker *m)
         const char *name = v->name->text;
         gd_plan_buffer *b = &plan->buffers[i];
 
-        *b = (gd_plan_buffer){ .extent = v->extent, .dtype = v->matmul ? plan->operand : GD_F32, .cols = v->cols };
+        *b = (gd_plan_buffer){ .extent = v->extent,
+                               .of_text = v->of_text,
+                               .dtype = v->matmul ? plan->operand : GD_F32,
+                               .cols = v->cols };
         b->name = gd_arena_strndup(&plan->arena, name, strlen(name));
         if (!b->name)
             return gd_fail_memory(m->err, strlen(name) + 1);

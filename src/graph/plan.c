@@ -88,6 +88,7 @@ static gd_status set_table(const gd_maker *m, const gd_graph_node *node, gd_plan
     if (!rc && i == plan->rope_count)
         plan->ropes[plan->rope_count++] = rope;
     step->params.table = (uint32_t)i;
+    step->params.rotary = (uint32_t)rope.rotary;
     return rc;
 }
 
@@ -179,7 +180,7 @@ static bool is_number(const gd_yaml_node *node)
 
 static gd_status make_place(const gd_maker *m, const gd_graph_place *from, gd_plan_place *to)
 {
-    *to = (gd_plan_place){ .pool = from->pool };
+    *to = (gd_plan_place){ .pool = from->pool, .first_token = from->first_token };
     to->is_id = from->pool == GD_POOL_AT && is_number(from->what);
     return from->what ? gd_make_text(m, &to->text, from->what->text) : GD_OK;
 }
@@ -193,9 +194,12 @@ static gd_status fill_plan(gd_maker *m)
     if (!plan->graph_name)
         return gd_fail_memory(m->err, strlen(m->graph->name) + 1);
     plan->steps_rule = m->graph->steps;
+    plan->place_count = m->graph->place_count == 2 ? 2 : 1;
     rc = name_head(m);
     if (!rc)
         rc = make_place(m, &m->graph->place, &plan->place);
+    if (!rc)
+        rc = make_place(m, &m->graph->also, &plan->also);
     if (!rc)
         rc = gd_make_aliases(m);
     if (!rc)
@@ -263,12 +267,21 @@ void gd_plan_free(gd_plan *plan)
     gd_free(plan);
 }
 
+/* Only linears of a fused tensor share a module. */
+static bool is_known(const char *const *modules, size_t count, const gd_plan_step *step)
+{
+    for (size_t i = count; step->w[0].cut && i-- > 0;)
+        if (!strcmp(modules[i], step->lora))
+            return true;
+    return false;
+}
+
 size_t gd_plan_modules(const gd_plan *plan, const char **out)
 {
     size_t count = 0;
 
     for (size_t s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].lora)
+        if (plan->steps[s].lora && !is_known(out, count, &plan->steps[s]))
             out[count++] = plan->steps[s].lora;
     return count;
 }

@@ -27,6 +27,7 @@ typedef enum gd_extent {
 typedef struct gd_plan_buffer {
     const char *name; /* as in the YAML */
     gd_extent extent;
+    bool of_text;   /* POOLED, with fewer lines: one for each text, which has place_count pooled rows */
     gd_dtype dtype; /* GD_F32, or the operand type where the values feed a matmul */
     size_t cols;
     size_t offset; /* bytes for one line before this buffer in its extent's arena: the buffer starts at
@@ -62,11 +63,18 @@ typedef struct gd_plan_cut {
     size_t first, block, apart, blocks;
 } gd_plan_cut;
 
+/* Where a row of such a linear is in the tensor. */
+static inline size_t gd_plan_cut_row(const gd_plan_cut *cut, size_t row)
+{
+    return cut->first + row / cut->block * cut->apart + row % cut->block;
+}
+
 /* Where a text is read. */
 typedef struct gd_plan_place {
     gd_pooling pool;
     const char *text; /* of the token or pattern that is looked for, or NULL */
     bool is_id;       /* at: the text is the number of the token */
+    bool first_token; /* of a pattern: at its first token, not its last */
 } gd_plan_place;
 
 typedef struct gd_plan_weight {
@@ -125,6 +133,8 @@ typedef struct gd_plan {
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
     size_t head_steps;            /* how many of the last steps are the head's */
     gd_plan_place place;          /* where a text is read */
+    gd_plan_place also;           /* if place_count is 2: and where else */
+    unsigned place_count;         /* 1 or 2: the pooled rows of a text are in this order, unless it has steps */
     gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
     gd_alias aliases[GD_ALIASES_MAX]; /* other forms of the weights' names */
     size_t alias_count;
@@ -147,8 +157,8 @@ gd_status gd_plan_make_with_head(gd_plan **out, const gd_config *config, const c
                                  const gd_graph_builtin *head, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
-/* The modules that may have an adapter, in the order of the steps. `out` has room for plan->step_count; returns their
- * number. */
+/* The modules that may have an adapter, each once, in the order of the steps: several linears may be rows of one. `out`
+ * has room for plan->step_count; returns their number. */
 size_t gd_plan_modules(const gd_plan *plan, const char **out);
 
 /* Every weight once, however many steps read it, in the order of the steps. `out` has room for GD_OP_MAX_WEIGHTS times
@@ -167,7 +177,8 @@ const gd_plan_weight *gd_plan_head_bias(const gd_plan *plan);
 /* The plan as text, for tests and debugging. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 
-/* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2]. */
+/* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2], of
+ * which the pairs beyond rope->rotary / 2, if that is less, have no angle. */
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table);
 
 #endif

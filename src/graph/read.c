@@ -25,6 +25,7 @@ static const struct rule {
     [GD_OP_part] = { BIT(in) | BIT(out) | BIT(size), BIT(from) | BIT(every) },
     [GD_OP_affine] = { BIT(in) | BIT(out), BIT(scale) | BIT(shift) | BIT(if) },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
+    [GD_OP_round] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
     [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) | BIT(bias_if) },
 };
@@ -128,7 +129,7 @@ static gd_status read_op(const gd_graph_reader *r, const gd_yaml_node *map, gd_o
     if (rc)
         return rc;
     for (unsigned i = 0; i < GD_OP_COUNT; i++) {
-        if (strcmp(name->text, gd_op_table[i].name) != 0 || (r->head && i == GD_OP_head))
+        if (strcmp(name->text, gd_op_table[i].name) != 0 || (r->head && i == GD_OP_head) || i == GD_OP_take)
             continue;
         *op = op_in_part(r, (gd_op)i);
         return GD_OK;

@@ -31,6 +31,9 @@ gd_status gd_read_value(const gd_graph_reader *r, gd_graph_weight *w, const gd_y
 /* Where a head reads a text: the value of `pool`. */
 gd_status gd_read_place(const gd_graph_reader *r, const gd_yaml_node *node, const char *what, gd_graph_place *out);
 
+/* A second place of a text; adds the nodes that take them apart. */
+gd_status gd_read_also(gd_graph_reader *r, const gd_yaml_node *also);
+
 /* The columns of a value that have names. */
 gd_status gd_read_labels(const gd_graph_reader *r, const gd_yaml_node *map);
 

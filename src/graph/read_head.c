@@ -61,11 +61,57 @@ static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes
     return rc;
 }
 
+/* Where a text is read, and what the head gives: each may be absent. */
+static gd_status read_reading(const gd_graph_reader *r, const gd_yaml_node *pool, const gd_yaml_node *steps,
+                              const gd_yaml_node *score, const gd_yaml_node *labels)
+{
+    gd_status rc = pool ? gd_read_place(r, pool, "pool", &r->graph->place) : GD_OK;
+
+    if (!rc && steps)
+        rc = read_steps(r, steps);
+    if (!rc && score)
+        rc = gd_read_name(r, score, "score");
+    r->graph->score = score;
+    return rc || !labels ? rc : gd_read_labels(r, labels);
+}
+
+/* The nodes of the head, after those of the graph. */
+static gd_status read_nodes(const gd_graph_reader *r, const gd_yaml_node *nodes)
+{
+    const gd_graph *graph = r->graph;
+    gd_status rc = GD_OK;
+
+    for (const gd_yaml_node *item = nodes->child; !rc && item; item = item->next) {
+        rc = gd_yaml_expect(graph->doc, item, GD_YAML_MAP, "a node", r->err);
+        if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)
+            rc = gd_yaml_fail(graph->doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
+        if (!rc)
+            rc = gd_read_node(r, item);
+    }
+    return rc;
+}
+
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
-    static const char *const names[] = { "format", "name",    "nodes", "classes", "file",  "pool",
-                                         "sizes",  "expects", "about", "steps",   "score", "labels" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, STEPS, SCORE, LABELS, COUNT };
+    static const char *const names[] = { "format",  "name",  "nodes", "classes", "file",   "pool",  "sizes",
+                                         "expects", "about", "steps", "score",   "labels", "asked", "also" };
+    enum {
+        FORMAT,
+        NAME,
+        NODES,
+        CLASSES,
+        FILE_NAME,
+        POOL,
+        SIZES,
+        EXPECTS,
+        ABOUT,
+        STEPS,
+        SCORE,
+        LABELS,
+        ASKED,
+        ALSO,
+        COUNT
+    };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -86,27 +132,17 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
         rc = gd_read_name(r, c, "an entry of classes");
     if (!rc && top[FILE_NAME])
         rc = read_file(r, top[FILE_NAME]);
-    if (!rc && top[POOL])
-        rc = gd_read_place(r, top[POOL], "pool", &graph->place);
-    if (!rc && top[STEPS])
-        rc = read_steps(r, top[STEPS]);
-    if (!rc && top[SCORE])
-        rc = gd_read_name(r, top[SCORE], "score");
-    graph->score = top[SCORE];
-    if (!rc && top[LABELS])
-        rc = gd_read_labels(r, top[LABELS]);
+    if (!rc)
+        rc = read_reading(r, top[POOL], top[STEPS], top[SCORE], top[LABELS]);
     if (!rc)
         rc = read_fields(r, top[SIZES], top[EXPECTS]);
+    if (!rc && top[ASKED])
+        rc = gd_yaml_bool(&graph->head_asked, doc, top[ASKED], "asked", r->err);
     if (!rc)
         rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
-    for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {
-        rc = gd_yaml_expect(doc, item, GD_YAML_MAP, "a node", r->err);
-        if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)
-            rc = gd_yaml_fail(doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
-        if (!rc)
-            rc = gd_read_node(r, item);
-    }
-    return rc;
+    if (!rc && top[ALSO])
+        rc = gd_read_also(r, top[ALSO]);
+    return rc ? rc : read_nodes(r, top[NODES]);
 }
 
 static gd_status check_has_nodes(const gd_graph *graph, size_t before, gd_error *err)

@@ -33,31 +33,59 @@ static gd_status read_word(const gd_graph_reader *r, const gd_yaml_node *word, c
     return fail_word(r, word, what);
 }
 
-/* {at: TOKEN}: one key. */
-static gd_status read_search(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, gd_graph_place *out)
+/* token: first */
+static gd_status read_token(const gd_graph_reader *r, const gd_yaml_node *word, gd_graph_place *out)
 {
-    const char *const *keys = words + GD_POOL_LAST_PATTERN;
-    const gd_yaml_node *found[4] = { NULL };
-    gd_status rc = gd_read_map(r, map, what, keys, 0, 4, found);
+    const gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "token", r->err);
 
-    if (!rc && map->count != 1)
-        rc = gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "%s has %zu keys, but one is expected", what,
-                          map->count);
+    if (rc)
+        return rc;
+    out->first_token = !strcmp(word->text, "first");
+    if (!out->first_token && strcmp(word->text, "last") != 0)
+        return gd_yaml_fail(r->graph->doc, word, r->err, GD_EFORMAT,
+                            "token is \"%s\", but first or last is expected: which of the pattern's", word->text);
+    return GD_OK;
+}
+
+/* What is looked for, by the one key that says how. */
+static gd_status read_what(const gd_graph_reader *r, const gd_yaml_node *const found[4], gd_graph_place *out)
+{
+    gd_status rc = GD_OK;
+
     for (unsigned i = 0; !rc && i < 4; i++) {
         if (!found[i])
             continue;
-        *out = (gd_graph_place){ (gd_pooling)(GD_POOL_LAST_PATTERN + i), found[i] };
-        rc = gd_yaml_expect(r->graph->doc, found[i], GD_YAML_SCALAR, keys[i], r->err);
+        out->pool = (gd_pooling)(GD_POOL_LAST_PATTERN + i);
+        out->what = found[i];
+        rc = gd_yaml_expect(r->graph->doc, found[i], GD_YAML_SCALAR, words[out->pool], r->err);
         if (!rc && !*found[i]->text)
             rc = gd_yaml_fail(r->graph->doc, found[i], r->err, GD_EFORMAT, "%s is empty, but a text is expected",
-                              keys[i]);
+                              words[out->pool]);
     }
     return rc;
 }
 
+/* {at: TOKEN}, or {last_pattern: TEXT, token: first}. */
+static gd_status read_search(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, gd_graph_place *out)
+{
+    enum { AT = 3, TOKEN };
+    const char *const keys[] = { words[GD_POOL_LAST_PATTERN], words[GD_POOL_FIRST_PATTERN], words[GD_POOL_EACH_PATTERN],
+                                 words[GD_POOL_AT], "token" };
+    const gd_yaml_node *found[TOKEN + 1] = { NULL };
+    gd_status rc = gd_read_map(r, map, what, keys, 0, TOKEN + 1, found);
+    const size_t ways = map->count - (found[TOKEN] != NULL);
+
+    if (!rc && (ways != 1 || (found[AT] && found[TOKEN])))
+        rc = gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "%s has %zu keys, but one is expected%s", what,
+                          map->count, found[TOKEN] ? ", with token for a pattern" : "");
+    if (!rc && found[TOKEN])
+        rc = read_token(r, found[TOKEN], out);
+    return rc ? rc : read_what(r, found, out);
+}
+
 gd_status gd_read_place(const gd_graph_reader *r, const gd_yaml_node *node, const char *what, gd_graph_place *out)
 {
-    *out = (gd_graph_place){ GD_POOL_RIGHTMOST_NON_PAD, NULL };
+    *out = (gd_graph_place){ .pool = GD_POOL_RIGHTMOST_NON_PAD };
     if (node->kind == GD_YAML_MAP)
         return read_search(r, node, what, out);
     if (node->kind == GD_YAML_SCALAR)

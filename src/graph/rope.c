@@ -51,13 +51,20 @@ static double yarn_mscale(double factor, double mscale)
     return factor <= 1 ? 1 : 0.1 * mscale * gd_real_log(factor) + 1;
 }
 
+static double longrope_size(const gd_rope *rope)
+{
+    return rope->factor <= 1 ? 1 : sqrt(1 + gd_real_log(rope->factor) / gd_real_log(rope->original_max_position));
+}
+
 /* What sines and cosines are multiplied by. */
 static double attention_factor(const gd_rope *rope)
 {
-    if (rope->type != GD_ROPE_YARN)
+    if (rope->type != GD_ROPE_YARN && rope->type != GD_ROPE_LONGROPE)
         return 1;
     if (rope->attention_factor > 0)
         return rope->attention_factor;
+    if (rope->type == GD_ROPE_LONGROPE)
+        return longrope_size(rope);
     if (rope->mscale > 0 && rope->mscale_all_dim > 0)
         return yarn_mscale(rope->factor, rope->mscale) / yarn_mscale(rope->factor, rope->mscale_all_dim);
     return yarn_mscale(rope->factor, 1);
@@ -79,17 +86,19 @@ static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
     case GD_ROPE_LLAMA3: return llama3(rope, frequency);
     case GD_ROPE_YARN: return yarn(rope, frequency, i, head_dim);
     case GD_ROPE_LINEAR: return frequency / rope->factor;
+    case GD_ROPE_LONGROPE: return frequency / rope->divisor[i];
     default: return frequency;
     }
 }
 
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table)
 {
-    const size_t half = head_dim / 2;
+    const size_t half = head_dim / 2, rotary = rope->rotary ? rope->rotary : head_dim;
     const double size = attention_factor(rope);
 
     for (size_t i = 0; i < half; i++) {
-        const double frequency = rope->type == GD_ROPE_NONE ? 0 : frequency_of(rope, i, head_dim);
+        const bool turns = rope->type != GD_ROPE_NONE && i < rotary / 2;
+        const double frequency = turns ? frequency_of(rope, i, rotary) : 0;
 
         for (size_t p = 0; p < positions; p++) {
             double sine, cosine;

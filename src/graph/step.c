@@ -250,6 +250,13 @@ gd_status gd_step_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step
     return gd_step_check_cols(m, node, step, 1, *cols, "the other's number");
 }
 
+gd_status gd_step_round(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    (void)node;
+    *cols = gd_step_in_cols(m, step, 0);
+    return GD_OK;
+}
+
 gd_status gd_step_last_row(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     (void)node;

@@ -149,3 +149,12 @@ gd_status gd_step_affine(const gd_maker *m, const gd_graph_node *node, gd_plan_s
     }
     return rc;
 }
+
+/* Not a node of a file: read_also.c makes it. */
+gd_status gd_step_take(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    *cols = gd_step_in_cols(m, step, 0);
+    step->params.from = node->take;
+    step->params.every = m->plan->place_count;
+    return GD_OK;
+}

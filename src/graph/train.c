@@ -229,18 +229,6 @@ static gd_status check_back(const gd_train_maker *m, size_t s, const gd_back_ste
                           kind_of(m->plan, s), name_of(m->plan, s), gd_op_table[step->op].name);
 }
 
-/* Other activations have no twin. */
-static gd_status check_activation(const gd_train_maker *m, size_t s)
-{
-    const gd_plan_step *step = &m->plan->steps[s];
-
-    if (step->op != GD_OP_act || step->params.act == GD_ACT_RELU)
-        return GD_OK;
-    return gd_fail(m->err, GD_EUNSUPPORTED,
-                   "the %s %s has an activation whose gradient is not supported: only relu's is", kind_of(m->plan, s),
-                   name_of(m->plan, s));
-}
-
 /* Operations that compute the gradients of all their inputs in one go. */
 static bool together(gd_op op) { return op == GD_OP_attention || op == GD_OP_gated; }
 
@@ -249,10 +237,10 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
     const gd_plan_step *step = &m->plan->steps[s];
     const gd_train_step *made = &m->made->steps[s];
     gd_back_step *back = &m->made->back[m->made->back_count];
+    const bool scores = step->out == m->plan->score; /* whose gradient is the loss's */
     unsigned d_out;
-    gd_status rc;
 
-    if (!m->active[s] || (step->op != GD_OP_head && m->count[made->out] == 0))
+    if (!m->active[s] || (!scores && m->count[made->out] == 0))
         return GD_OK;
     d_out = where_is(m, made->out);
     m->made->back_count++;
@@ -278,8 +266,7 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
             back->adds[i] = true;
         }
     stage->gathers |= step->op == GD_OP_last_row;
-    rc = check_activation(m, s);
-    return rc ? rc : check_back(m, s, back);
+    return check_back(m, s, back);
 }
 
 /* The back steps of a stage. The stream's gradient has come from the stage after it; in the stage of the pooled rows it

@@ -11,14 +11,14 @@ static void need_inputs(gd_train_maker *m, const gd_back_step *back)
     const gd_plan_step *step = &m->plan->steps[back->step];
     const bool learns = m->learns->rank[back->step] > 0 || m->learns->weights[back->step];
     const bool reads = step->op == GD_OP_rms_norm || step->op == GD_OP_attention || step->op == GD_OP_act ||
-                       ((step->op == GD_OP_linear || step->op == GD_OP_head) && learns);
+                       step->op == GD_OP_mul || ((step->op == GD_OP_linear || step->op == GD_OP_head) && learns);
 
     for (unsigned i = 0; reads && i < step->in_count; i++)
         m->needed[made->in[i]] = true;
     for (unsigned i = 0; i < GD_OP_MAX_KEPT; i++)
         if (made->kept[i] != GD_NO_BUFFER)
             m->needed[made->kept[i]] = true;
-    if (step->op == GD_OP_attention)
+    if (step->op == GD_OP_attention || step->op == GD_OP_softmax)
         m->needed[made->out] = true;
 }
 

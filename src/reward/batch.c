@@ -143,7 +143,8 @@ static void fill_part(struct part *part, size_t from, size_t count)
 /* The scores of a text, then its labels. */
 static void put_results(const struct part *part, size_t i)
 {
-    const size_t first = part->first[i], count = part->first[i + 1] - first, labels = part->model->plan->label_count;
+    const size_t each = part->model->plan->place_count, labels = part->model->plan->label_count;
+    const size_t first = part->first[i] / each, count = part->first[i + 1] / each - first;
     float *to = part->batch->results[part->which[i]];
 
     memcpy(to, part->scores + first, count * sizeof *to);

@@ -123,12 +123,14 @@ static gd_status has_weight(bool *has, const struct trial *t, enum search how, c
     return rc;
 }
 
-/* Rows of a tensor of the language model are there in any of them: they say nothing. */
+/* Rows of a tensor of the language model are there in any of them: they say nothing.  Nor do tensors say that a text is
+ * read at tokens that it must have. */
 static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
 {
     gd_status rc = GD_OK;
 
-    *has = how == BY_TENSORS || !t->graph.head_file == (how == IN_ADAPTER);
+    *has = !t->graph.head_asked && !t->graph.place.what &&
+           (how == BY_TENSORS || !t->graph.head_file == (how == IN_ADAPTER));
     for (size_t n = 0; n < t->graph.node_count; n++)
         for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {
             const gd_graph_weight *w = &t->graph.nodes[n].w[i];

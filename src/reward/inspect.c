@@ -273,7 +273,7 @@ static void write_warnings(gd_buf *b, const gd_model *model)
 }
 
 /* Where a text is read by what is looked for in it. */
-static void write_search(gd_buf *b, const gd_place *place)
+static void write_search(gd_buf *b, const char *key, const gd_place *place)
 {
     static const char *const which[] = { [GD_POOL_LAST_PATTERN] = "the end of the last occurrence of ",
                                          [GD_POOL_FIRST_PATTERN] = "the end of the first occurrence of ",
@@ -281,12 +281,13 @@ static void write_search(gd_buf *b, const gd_place *place)
                                          [GD_POOL_AT] = "a step at every token " };
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "%s%s, ids", which[place->pool], place->text);
+    gd_buf_printf(&sentence, "%s%s%s, ids", place->first_token ? "the first token, not the last, at " : "",
+                  which[place->pool], place->text);
     for (size_t i = 0; i < place->count; i++)
         gd_buf_printf(&sentence, " %u", place->ids[i]);
     b->failed |= !gd_buf_cstr(&sentence);
     if (!b->failed)
-        text_field(b, "pooling", sentence.data);
+        text_field(b, key, sentence.data);
     gd_buf_free(&sentence);
 }
 
@@ -301,18 +302,25 @@ static const char *pooling_of(gd_pooling pool, bool has_pad)
                                             : "the rightmost token that is not the pad token";
 }
 
+static void write_place(gd_buf *b, const char *key, const gd_place *place, const gd_model *model)
+{
+    if (place->ids)
+        write_search(b, key, place);
+    else
+        text_field(b, key, pooling_of(place->pool, model->encoder.special.has_pad));
+}
+
 static void write_pooling(gd_buf *b, const gd_model *model)
 {
     static const char *const rules[] = { [GD_STEPS_LAST] = "the last step",
                                          [GD_STEPS_MIN] = "the least of the steps",
                                          [GD_STEPS_MEAN] = "the mean of the steps",
                                          [GD_STEPS_PRODUCT] = "the product of the steps" };
-    const gd_place *place = &model->encoder.places.place;
+    const gd_places *places = &model->encoder.places;
 
-    if (place->ids)
-        write_search(b, place);
-    else
-        text_field(b, "pooling", pooling_of(place->pool, model->encoder.special.has_pad));
+    write_place(b, "pooling", &places->place, model);
+    if (places->has_also)
+        write_place(b, "pooling_also", &places->also, model);
     if (gd_places_have_steps(&model->encoder.places))
         text_field(b, "score_of_steps", rules[model->plan->steps_rule]);
 }

@@ -20,27 +20,27 @@ static bool look_up(void *context, const char *token, uint32_t *id) { return gd_
 
 static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)
 {
-    double longest = 0;
+    const char *field;
+    size_t longest = 0;
     gd_status rc;
 
     encoder->max_length = options->max_length;
     if (!config)
         return GD_OK;
-    rc = gd_config_number(config, "max_position_embeddings", &longest, err);
+    rc = gd_config_longest(config, &longest, &field, err);
     if (rc)
         return rc;
     if (encoder->max_length == 0)
-        encoder->max_length = (size_t)longest;
-    if (encoder->max_length <= (size_t)longest)
+        encoder->max_length = longest;
+    if (encoder->max_length <= longest)
         return GD_OK;
     rc = gd_trained_blame(&encoder->trained, GD_TRAINED_MAX_LENGTH, err,
-                          "max_position_embeddings in %s is %zu: at most that many tokens are expected",
-                          gd_config_path(config), (size_t)longest);
+                          "%s in %s is %zu: at most that many tokens are expected", field, gd_config_path(config),
+                          longest);
     return rc ? rc
               : gd_fail(err, GD_EUSAGE,
-                        "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
-                        "many are expected",
-                        encoder->max_length, gd_config_path(config), (size_t)longest);
+                        "the length is limited to %zu tokens, but %s in %s is %zu: at most that many are expected",
+                        encoder->max_length, field, gd_config_path(config), longest);
 }
 
 /* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */

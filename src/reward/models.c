@@ -96,8 +96,10 @@ static const char *found_by(const gd_graph *head, bool parts)
 {
     if (head->head_file)
         return "its file";
-    if (parts)
+    if (parts || head->head_asked)
         return "--head";
+    if (head->place.what)
+        return "its class";
     return gd_yaml_get(head->head, "classes") ? "its class, or its tensors" : "its tensors";
 }
 

@@ -155,8 +155,9 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
 /* The text's results normalized, and its score. */
 static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t)
 {
-    const size_t text = run->queue.items[run->out].first + t, count = run->queue.places[text].len;
     const gd_model *model = run->model;
+    const size_t text = run->queue.items[run->out].first + t;
+    const size_t count = run->queue.places[text].len / gd_places_a_score(&model->encoder.places);
     float *results = run->queue.results[text];
 
     for (size_t i = 0; i < count; i++) {

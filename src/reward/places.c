@@ -71,6 +71,7 @@ static gd_status open_place(gd_place *place, const gd_plan_place *from, size_t v
                             const char *dir, gd_error *err)
 {
     place->pool = from->pool;
+    place->first_token = from->first_token;
     if (!from->text)
         return GD_OK;
     place->text = gd_strdup(from->text);
@@ -84,18 +85,25 @@ static gd_status open_place(gd_place *place, const gd_plan_place *from, size_t v
 gd_status gd_places_open(gd_places *places, const gd_plan *plan, const gd_tokenizer *tokenizer, const char *dir,
                          gd_error *err)
 {
-    *places = (gd_places){ 0 };
-    return open_place(&places->place, &plan->place, plan->vocab, tokenizer, dir, err);
+    gd_status rc;
+
+    *places = (gd_places){ .has_also = plan->place_count == 2 };
+    rc = open_place(&places->place, &plan->place, plan->vocab, tokenizer, dir, err);
+    return rc || !places->has_also ? rc : open_place(&places->also, &plan->also, plan->vocab, tokenizer, dir, err);
 }
 
 void gd_places_close(gd_places *places)
 {
     gd_free(places->place.ids);
     gd_free(places->place.text);
+    gd_free(places->also.ids);
+    gd_free(places->also.text);
     *places = (gd_places){ 0 };
 }
 
 bool gd_places_have_steps(const gd_places *places) { return gd_pooling_has_steps(places->place.pool); }
+
+size_t gd_places_a_score(const gd_places *places) { return places->has_also ? 2 : 1; }
 
 /* ---- where it is ---- */
 
@@ -154,7 +162,7 @@ static gd_status look_for(const gd_place *place, const gd_ids *ids, gd_ids *out,
             continue;
         if (place->pool == GD_POOL_LAST_PATTERN)
             out->len = before; /* forget the one before */
-        rc = add_position(out, p, err);
+        rc = add_position(out, place->first_token ? p + 1 - place->count : p, err);
         if (place->pool == GD_POOL_FIRST_PATTERN)
             break;
     }
@@ -163,12 +171,19 @@ static gd_status look_for(const gd_place *place, const gd_ids *ids, gd_ids *out,
     return gd_fail(err, GD_EFORMAT, "the text has no \"%.100s\", at which the model's head reads it", place->text);
 }
 
+static gd_status find_place(const gd_place *place, const gd_special_ids *special, const gd_ids *ids, gd_ids *out,
+                            gd_error *err)
+{
+    return place->ids ? look_for(place, ids, out, err)
+                      : add_position(out, gd_pooled_position(place->pool, special, ids->data, ids->len), err);
+}
+
 gd_status gd_places_find(const gd_places *places, const gd_special_ids *special, const gd_ids *ids, gd_ids *out,
                          gd_error *err)
 {
-    const gd_place *place = &places->place;
+    gd_status rc;
 
     out->len = 0;
-    return place->ids ? look_for(place, ids, out, err)
-                      : add_position(out, gd_pooled_position(place->pool, special, ids->data, ids->len), err);
+    rc = find_place(&places->place, special, ids, out, err);
+    return rc || !places->has_also ? rc : find_place(&places->also, special, ids, out, err);
 }

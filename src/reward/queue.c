@@ -61,7 +61,9 @@ void gd_queue_free(gd_queue *queue)
 /* How many numbers the model gives for a text. */
 static size_t result_count(const gd_queue *queue, size_t pooled)
 {
-    return pooled * (1 + queue->model->plan->label_count);
+    const gd_plan *plan = queue->model->plan;
+
+    return pooled / plan->place_count * (1 + plan->label_count);
 }
 
 /* Of a text's ids, its positions and its results. */

@@ -29,7 +29,10 @@ static const struct type {
     { "qwen2", "Qwen2Tokenizer" },
     { "qwen3", "Qwen2Tokenizer" },
     { "gemma2", "GemmaTokenizer" },
+    { "olmo2", "GPTNeoXTokenizer" },
     { "mistral", "TokenizersBackend" }, /* the one that builds nothing */
+    { "olmo3", "TokenizersBackend" },
+    { "phi3", "TokenizersBackend" },
 };
 
 static const char *class_of(const gd_rebuild *file)

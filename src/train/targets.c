@@ -33,10 +33,13 @@ static bool has_name(const gd_targets *targets, const char *name)
 /* Whether the ends of names match no other module than these. */
 static bool is_exact(const gd_targets *targets, const gd_plan *plan, size_t count)
 {
+    const char **modules = gd_alloc(plan->step_count, sizeof *modules);
+    const size_t all = modules ? gd_plan_modules(plan, modules) : 0;
     size_t matches = 0;
 
-    for (size_t s = 0; s < plan->step_count; s++)
-        matches += plan->steps[s].lora && has_name(targets, last_part(plan->steps[s].lora));
+    for (size_t i = 0; i < all; i++)
+        matches += has_name(targets, last_part(modules[i]));
+    gd_free(modules);
     return matches == count;
 }
 

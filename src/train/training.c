@@ -32,15 +32,16 @@ static void choose_length(gd_training *t)
     t->settings.model.max_length = e->max_length;
 }
 
-/* What a run would write of a fused projection, no program could read. */
+/* The weights that learn are whole tensors; linears that are rows of one share an adapter. */
 static gd_status check_fused(const gd_training *t, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
 
-    for (size_t s = 0; s < plan->step_count; s++)
+    for (size_t s = 0; t->settings.full && s < plan->step_count; s++)
         if (plan->steps[s].w[0].cut)
             return gd_fail(err, GD_EUNSUPPORTED,
-                           "%s: the tensor %s holds several projections, which can be scored with, but not trained",
+                           "%s: the tensor %s holds several projections, which an adapter can learn, but every weight "
+                           "(full) can't",
                            t->model->dir, plan->steps[s].w[0].name);
     return GD_OK;
 }
@@ -56,6 +57,10 @@ static gd_status open_model(gd_training *t, gd_error *err)
         rc = check_fused(t, err);
     if (!rc && t->model->plan->label_count)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head gives labels, which can be scored with, but not trained",
+                     t->model->dir);
+    if (!rc && t->model->encoder.places.has_also)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the head reads two places of a text, which can be scored with, but not trained",
                      t->model->dir);
     if (!rc && t->model->encoder.places.place.ids)
         rc = gd_fail(err, GD_EUNSUPPORTED,

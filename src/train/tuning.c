@@ -116,6 +116,17 @@ static const gd_plan_weight *bias_of(const gd_tuning *tuning)
     return head_of(tuning) ? gd_plan_head_bias(tuning->plan) : NULL;
 }
 
+/* Each step has the matrices of its module. */
+static void give_adapters(gd_tuning *tuning)
+{
+    for (size_t s = 0; s < tuning->plan->step_count; s++) {
+        const gd_tuned *m = tuning->module[s] < tuning->count ? &tuning->modules[tuning->module[s]] : NULL;
+
+        if (m)
+            tuning->lora[s] = (gd_lora){ &m->view_a, &m->view_b, tuning->lora[m->step].scale, m->rank };
+    }
+}
+
 /* The modules are known with their ranks: makes room for their parameters. */
 static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
 {
@@ -134,16 +145,13 @@ static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
         return rc;
     for (size_t i = 0; i < tuning->count; i++) {
         gd_tuned *m = &tuning->modules[i];
-        gd_lora *lora = &tuning->lora[m->step];
 
         take(&m->a, &at, m->rank * m->in);
         take(&m->b, &at, m->out * m->rank);
         m->view_a = view_of(&m->a, m->rank, m->in, plan->steps[m->step].lora);
         m->view_b = view_of(&m->b, m->out, m->rank, plan->steps[m->step].lora);
-        lora->a = &m->view_a;
-        lora->b = &m->view_b;
-        lora->rank = m->rank;
     }
+    give_adapters(tuning);
     if (bias)
         take_weight(tuning, 0, bias, &at);
     return take_head(tuning, at, err);
@@ -154,14 +162,39 @@ static gd_status open_lists(gd_tuning *tuning, const gd_plan *plan, gd_error *er
     *tuning = (gd_tuning){ .plan = plan };
     tuning->modules = gd_alloc_zero(plan->step_count, sizeof *tuning->modules);
     tuning->lora = gd_alloc_zero(plan->step_count, sizeof *tuning->lora);
-    return tuning->modules && tuning->lora ? GD_OK : gd_fail_memory(err, plan->step_count * sizeof *tuning->modules);
+    tuning->module = gd_alloc(plan->step_count, sizeof *tuning->module);
+    if (!tuning->modules || !tuning->lora || !tuning->module)
+        return gd_fail_memory(err, plan->step_count * sizeof *tuning->modules);
+    for (size_t s = 0; s < plan->step_count; s++)
+        tuning->module[s] = SIZE_MAX;
+    return GD_OK;
+}
+
+/* All of a linear's tensor: a fused one has more rows. */
+static size_t rows_of(const gd_plan_weight *w) { return w->cut ? w->cut->rows : w->shape[0]; }
+
+/* The module that the step's linear shares with an earlier one; tuning->count if there is none. */
+static size_t find_module(const gd_tuning *tuning, size_t step)
+{
+    const gd_plan_step *steps = tuning->plan->steps;
+
+    for (size_t i = tuning->count; steps[step].w[0].cut && i-- > 0;)
+        if (!strcmp(steps[tuning->modules[i].step].lora, steps[step].lora))
+            return i;
+    return tuning->count;
 }
 
 static void add_module(gd_tuning *tuning, size_t step, size_t rank, float scale)
 {
-    const size_t *shape = tuning->plan->steps[step].w[0].shape;
+    const gd_plan_weight *w = &tuning->plan->steps[step].w[0];
+    const size_t i = find_module(tuning, step);
 
-    tuning->modules[tuning->count++] = (gd_tuned){ .step = step, .rank = rank, .in = shape[1], .out = shape[0] };
+    tuning->module[step] = i;
+    if (i == tuning->count)
+        tuning->modules[tuning->count++] = (gd_tuned){ .step = step,
+                                                       .rank = rank,
+                                                       .in = w->shape[1],
+                                                       .out = rows_of(w) };
     tuning->lora[step].scale = scale;
 }
 
@@ -231,6 +264,7 @@ void gd_tuning_close(gd_tuning *tuning)
     gd_free(tuning->weights);
     gd_free(tuning->weight_views);
     gd_free(tuning->lora);
+    gd_free(tuning->module);
     gd_free(tuning->memory);
     gd_free(tuning->all);
     gd_free(tuning->squares);
@@ -295,7 +329,7 @@ gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adap
 
     for (size_t s = 0; !rc && s < plan->step_count; s++)
         if (plan->steps[s].lora && gd_adapter_find(adapter, plan->steps[s].lora, &lora)) {
-            rc = gd_lora_check(&lora, plan->steps[s].w[0].shape[0], plan->steps[s].w[0].shape[1], plan->steps[s].lora,
+            rc = gd_lora_check(&lora, rows_of(&plan->steps[s].w[0]), plan->steps[s].w[0].shape[1], plan->steps[s].lora,
                                gd_adapter_path(adapter), err);
             add_module(tuning, s, lora.rank, lora.scale);
         }
@@ -313,13 +347,50 @@ gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adap
 
 /* ---- learning ---- */
 
+/* Takes a linear's rows of B', and adds its A' to what the others have contributed. */
+static void take_part(gd_tuned *m, const gd_plan_weight *w, const float *a, const float *b, bool first)
+{
+    for (size_t i = 0; i < m->a.count; i++)
+        m->a.gradient[i] = first ? a[i] : m->a.gradient[i] + a[i];
+    for (size_t row = 0; row < w->shape[0]; row++)
+        memcpy(m->b.gradient + gd_plan_cut_row(w->cut, row) * m->rank, b + row * m->rank, m->rank * sizeof *b);
+}
+
+/* The last linear's first, as they come up on the way back. */
+static gd_status fetch_parts(gd_tuning *tuning, size_t index, gd_learner *learner, gd_error *err)
+{
+    gd_tuned *m = &tuning->modules[index];
+    const size_t count = m->a.count + m->b.count;
+    float *a = gd_alloc(count, sizeof *a), *b = a + m->a.count;
+    gd_status rc = a ? GD_OK : gd_fail_memory(err, count * sizeof *a);
+    bool first = true;
+
+    for (size_t s = tuning->plan->step_count; !rc && s-- > m->step;) {
+        if (tuning->module[s] != index)
+            continue;
+        rc = gd_learner_lora(learner, s, a, b, err);
+        if (!rc)
+            take_part(m, &tuning->plan->steps[s].w[0], a, b, first);
+        first = false;
+    }
+    gd_free(a);
+    return rc;
+}
+
+static gd_status fetch_module(gd_tuning *tuning, size_t index, gd_learner *learner, gd_error *err)
+{
+    gd_tuned *m = &tuning->modules[index];
+
+    return tuning->plan->steps[m->step].w[0].cut ? fetch_parts(tuning, index, learner, err)
+                        : gd_learner_lora(learner, m->step, m->a.gradient, m->b.gradient, err);
+}
+
 gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
 {
     gd_status rc = tuning->head.count ? gd_learner_head(learner, tuning->head.gradient, err) : GD_OK;
 
     for (size_t i = 0; !rc && i < tuning->count; i++)
-        rc = gd_learner_lora(learner, tuning->modules[i].step, tuning->modules[i].a.gradient,
-                             tuning->modules[i].b.gradient, err);
+        rc = fetch_module(tuning, i, learner, err);
     for (size_t i = 0; !rc && i < tuning->weight_count; i++)
         rc = gd_learner_weight(learner, i, tuning->weights[i].gradient, err);
     return rc;

@@ -12,9 +12,9 @@
 #include "train/adam.h"
 #include "train/targets.h"
 
-/* The adapter of one linear: y += scale * B (A x). */
+/* The adapter of one linear, or of all linears that are rows of one fused tensor: y += scale * B (A x). */
 typedef struct gd_tuned {
-    size_t step; /* of the plan */
+    size_t step; /* of the plan: the first of them */
     size_t rank, in, out;
     gd_parameter a, b; /* [rank, in] and [out, rank] */
     gd_view view_a, view_b;
@@ -24,6 +24,7 @@ typedef struct gd_tuning {
     const gd_plan *plan;
     gd_tuned *modules; /* [count] in the order of the plan */
     size_t count;
+    size_t *module;        /* [plan->step_count] the one that a step's adapter belongs to, or SIZE_MAX */
     bool full;             /* every weight learns, and there is no adapter */
     gd_parameter *weights; /* [weight_count] all but the head, in the order of the plan; else the head's bias, if any */
     gd_view *weight_views; /* [weight_count] named as in the plan */

@@ -105,9 +105,9 @@ static void check_rms_norm(size_t n, gd_dtype type, bool unit_offset, uint64_t *
     gd_free(w);
 }
 
-static void check_rope(size_t heads, size_t head_dim, gd_dtype type, uint64_t *state)
+static void check_rope(size_t heads, size_t head_dim, size_t rotary, gd_dtype type, uint64_t *state)
 {
-    const size_t n = heads * head_dim, half = head_dim / 2;
+    const size_t n = heads * head_dim, half = rotary / 2;
     float *x = test_values(n, GD_F32, state), *angle = test_values(half, GD_F32, state);
     float *c = test_values(half, GD_F32, state), *s = test_values(half, GD_F32, state);
     struct output *out = output_open(type, n);
@@ -116,7 +116,7 @@ static void check_rope(size_t heads, size_t head_dim, gd_dtype type, uint64_t *s
         c[i] = cosf(angle[i]);
         s[i] = sinf(angle[i]);
     }
-    variant->rope(heads, head_dim, x, c, s, out->bytes, type);
+    variant->rope(heads, head_dim, rotary, x, c, s, out->bytes, type);
     for (size_t i = 0; i < heads * half; i++) {
         const size_t at = i / half * head_dim + i % half, j = i % half;
         const float a = x[at], b = x[at + half];
@@ -125,6 +125,9 @@ static void check_rope(size_t heads, size_t head_dim, gd_dtype type, uint64_t *s
         check_element(out, "rope", at, fmaf(a, c[j], -(b * s[j])), da * dc - db * ds, slack);
         check_element(out, "rope", at + half, fmaf(b, c[j], a * s[j]), db * dc + da * ds, slack);
     }
+    for (size_t i = 0; i < n; i++)
+        if (i % head_dim >= rotary)
+            check_element(out, "what doesn't rotate", i, x[i], (double)x[i], 0);
     check_end(out, "rope");
     gd_free(x);
     gd_free(angle);
@@ -243,8 +246,10 @@ static void each_head(const gd_row_kernels *kernels)
     variant = kernels;
     for (size_t i = 0; i < sizeof dims / sizeof dims[0]; i++)
         for (size_t heads = 1; heads <= 3; heads++) {
-            check_rope(heads, dims[i], GD_F32, &state);
-            check_rope(heads, dims[i], GD_BF16, &state);
+            for (size_t rotary = 2; rotary < dims[i]; rotary += rotary < 6 ? 2 : 26)
+                check_rope(heads, dims[i], rotary, rotary % 4 ? GD_F32 : GD_BF16, &state);
+            check_rope(heads, dims[i], dims[i], GD_F32, &state);
+            check_rope(heads, dims[i], dims[i], GD_BF16, &state);
         }
     gd_fpenv_leave(env);
 }

@@ -126,7 +126,7 @@ static void check_rms_norm(struct ops_case *c, uint32_t heads, size_t cols, gd_d
     gd_free(call.out.data);
 }
 
-static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, uint32_t head_dim)
+static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, uint32_t head_dim, uint32_t rotary)
 {
     const size_t half = head_dim / 2;
     float *cosines = test_values(9 * half, GD_F32, &c->state);
@@ -134,7 +134,7 @@ static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, 
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
                      .out = output_open(GD_BF16, ROWS, heads * head_dim),
                      .tile = tile,
-                     .params = { .heads = heads, .head_dim = head_dim } };
+                     .params = { .heads = heads, .head_dim = head_dim, .rotary = rotary } };
     unsigned char want[512 * 4];
 
     c->batch.host.rope_cos = cosines;
@@ -144,7 +144,8 @@ static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, 
     for (size_t r = 0; r < ROWS; r++) {
         const size_t at = c->position[tile->pooled ? c->pooled[FIRST + r] : FIRST + r] * half;
 
-        c->device.rows->rope(heads, head_dim, line_of(&call.in[0], r), cosines + at, sines + at, want, GD_BF16);
+        c->device.rows->rope(heads, head_dim, rotary ? rotary : head_dim, line_of(&call.in[0], r), cosines + at,
+                             sines + at, want, GD_BF16);
         check_row("rope", &call.out, r, want);
     }
     gd_free(cosines);
@@ -153,7 +154,7 @@ static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, 
     gd_free(call.out.data);
 }
 
-static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
+static void check_line_by_line(struct ops_case *c, size_t cols, gd_dtype type)
 {
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, cols), tensor_open(c, GD_F32, ROWS, cols) },
                      .out = output_open(type, ROWS, cols),
@@ -176,6 +177,11 @@ static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
     for (size_t r = 0; r < ROWS; r++) {
         c->device.rows->add(cols, line_of(&call.in[0], r), line_of(&call.in[1], r), want, type);
         check_row("add", &call.out, r, want);
+    }
+    gd_cpu_round(&c->device, &call);
+    for (size_t r = 0; r < ROWS; r++) {
+        c->device.rows->copy(cols, line_of(&call.in[0], r), GD_F32, want, type);
+        check_row("round", &call.out, r, want);
     }
     gd_free(call.in[0].data);
     gd_free(call.in[1].data);
@@ -229,17 +235,18 @@ static void rows_meet_what_they_should(void **state)
             check_rms_norm(&c, 0, cols, GD_F32, false);
             check_rms_norm(&c, 0, cols, GD_F32, true);
             check_rms_norm(&c, 0, cols, GD_BF16, false);
-            check_gated_and_add(&c, cols, GD_F32);
-            check_gated_and_add(&c, cols, GD_BF16);
+            check_line_by_line(&c, cols, GD_F32);
+            check_line_by_line(&c, cols, GD_BF16);
             check_pooled(&c, cols, 1);
             check_pooled(&c, cols, 3);
         }
         check_rms_norm(&c, 3, 24, GD_F32, true);
         check_rms_norm(&c, 2, 64, GD_BF16, false);
-        check_rope(&c, &c.rows, 3, 24);
-        check_rope(&c, &c.rows, 1, 2);
-        check_rope(&c, &c.texts, 4, 64);
-        check_rope(&c, &c.texts, 1, 2);
+        check_rope(&c, &c.rows, 3, 24, 0);
+        check_rope(&c, &c.rows, 1, 2, 0);
+        check_rope(&c, &c.rows, 3, 24, 18);
+        check_rope(&c, &c.texts, 4, 64, 0);
+        check_rope(&c, &c.texts, 1, 2, 0);
         gd_pool_close(c.device.pool);
     }
 }

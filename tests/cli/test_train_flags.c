@@ -50,6 +50,7 @@ static const struct row {
     { "turns", "on", "off", AT(options.turns), TEXT, 0, { 0 } },
     { "add-eos", "always", "auto", AT(add_eos), INDEX, 1, { GD_ADD_EOS_ALWAYS, GD_ADD_EOS_AUTO } },
     { "format", "json", "csv", AT(format), INDEX, 0, { GD_FORMAT_JSON, GD_FORMAT_CSV } },
+    { "head", "value_head", "mine.yaml", AT(options.head), TEXT, 0, { 0 } },
     { "precision", "fp32", "bf16", AT(options.precision), TEXT, 0, { 0 } },
     { "numerics", "exact", "fast", AT(options.numerics), TEXT, 0, { 0 } },
     { "backend", "cpu", "auto", AT(options.backend), TEXT, 0, { 0 } },

@@ -323,6 +323,13 @@ train 0 plan --dry-run --add-eos auto
 has 'the end-of-sequence token that add_eos appends is the pad token, too, so the score is read before it' out
 train 0 plan --dry-run
 ! grep -q 'add_eos appends' out || fail 'a word about an end-of-sequence token that is not appended'
+base=$data/qwen2-causal
+train 0 headed --max-steps 1 --head first_logit
+has 'the head first_logit is not one linear of its own: it stays as it is' err
+has "    guerdon merge --model $base --adapter headed --head first_logit --output headed-merged" err
+grep '^    guerdon ' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands with a head fail: $(cat pasted)"
+has "guerdon score --model $base --adapter ADAPTER --head first_logit --input pairs.jsonl" headed/README.md
 base=$own
 train 3 bad --eval nope.jsonl
 has 'nope.jsonl: No such file or directory' err

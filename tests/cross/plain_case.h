@@ -52,10 +52,13 @@ static inline long double plain_rms_norm(const step_case *c, size_t row, size_t 
 
 static inline long double plain_rope(const step_case *c, size_t row, size_t i)
 {
-    const size_t dim = c->params.head_dim, half = dim / 2, at = i % dim;
-    const long double cosine = (long double)c->cosines[row * half + at % half];
-    const long double sine = (long double)c->sines[row * half + at % half], x = plain_input(c, 0, row, i);
+    const size_t dim = c->params.head_dim, half = gd_op_rotary(&c->params) / 2, at = i % dim;
+    const float *cosines = c->cosines + row * (dim / 2), *sines = c->sines + row * (dim / 2);
+    const long double cosine = (long double)cosines[at % half], sine = (long double)sines[at % half];
+    const long double x = plain_input(c, 0, row, i);
 
+    if (at >= 2 * half)
+        return x;
     return at < half ? x * cosine - plain_input(c, 0, row, i + half) * sine
                      : x * cosine + plain_input(c, 0, row, i - half) * sine;
 }
@@ -163,6 +166,7 @@ static inline long double plain_value(const step_case *c, size_t row, size_t i)
     case GD_OP_attention: return plain_attention(c, row, i);
     case GD_OP_gated: return plain_gated(c, row, i);
     case GD_OP_add: return plain_input(c, 0, row, i) + plain_input(c, 1, row, i);
+    case GD_OP_round: return plain_input(c, 0, row, i);
     case GD_OP_last_row: return plain_input(c, 0, c->pooled[row], i);
     case GD_OP_head: return plain_head(c, row, i);
     default: return plain_head_value(c, row, i);

@@ -210,11 +210,12 @@ static void check_copy(const struct kernels *k, struct shape s, uint64_t *state)
 
 static void check_rope(const struct kernels *k, struct shape s, uint64_t *state)
 {
-    static const size_t heads[][2] = { { 1, 2 }, { 3, 24 }, { 2, 64 }, { 14, 10 } };
+    static const size_t heads[][3] = { { 1, 2, 2 },    { 3, 24, 24 }, { 2, 64, 64 },
+                                       { 14, 10, 10 }, { 3, 24, 18 }, { 2, 64, 16 } };
     uint32_t position[LINES];
     const void *positions = device_reads(k, position, sizeof position);
 
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         const size_t head_dim = heads[i][1], half = head_dim / 2, cols = heads[i][0] * head_dim;
         struct lines x = input_open(k, cols, s.gap, GD_F32, state), out = lines_open(k, cols, s.gap, s.type, true);
         float *table[2] = { gd_alloc(POSITIONS * half, sizeof(float)), gd_alloc(POSITIONS * half, sizeof(float)) };
@@ -226,6 +227,7 @@ static void check_rope(const struct kernels *k, struct shape s, uint64_t *state)
                                     .lines = LINES,
                                     .heads = (uint32_t)heads[i][0],
                                     .head_dim = (uint32_t)head_dim,
+                                    .rotary = (uint32_t)heads[i][2],
                                     .out = args_of(&out) };
         float want[MOST];
 
@@ -235,7 +237,7 @@ static void check_rope(const struct kernels *k, struct shape s, uint64_t *state)
             position[r] = (uint32_t)test_below(state, POSITIONS);
         run(k, "gd_rope", &args, sizeof args);
         for (size_t r = 0; r < LINES; r++) {
-            definition->rope(heads[i][0], head_dim, line_at(&x, r), table[0] + position[r] * half,
+            definition->rope(heads[i][0], head_dim, heads[i][2], line_at(&x, r), table[0] + position[r] * half,
                              table[1] + position[r] * half, want, s.type);
             check_line(k, "rope", &out, r, want, 0);
         }

@@ -65,23 +65,19 @@ static void find_lora(struct learning *c)
             (void)gd_adapter_find(c->adapter, c->plan->steps[s].lora, &c->lora[s]);
 }
 
-void learning_open(struct learning *c, const char *model, const char *adapter, const char *batch, gd_dtype operand,
-                   bool share, size_t longest)
+void learning_open_at(struct learning *c, const struct learning_paths *paths, gd_dtype operand, bool share,
+                      size_t longest)
 {
-    char path[TEST_PATH], name[128];
     size_t *order = NULL;
 
     memset(c, 0, sizeof *c);
     c->longest = longest;
-    (void)snprintf(name, sizeof name, "golden/%s", model);
-    assert_ok(gd_config_open(&c->config, test_data(path, sizeof path, name), test_err));
-    assert_ok(gd_weights_open(&c->weights, path, test_err));
+    assert_ok(gd_config_open(&c->config, paths->model, test_err));
+    assert_ok(gd_weights_open(&c->weights, paths->model, test_err));
     assert_ok(gd_plan_make(&c->plan, c->config, NULL, operand, test_err));
-    (void)snprintf(name, sizeof name, "golden/%s", adapter);
-    assert_ok(gd_adapter_open(&c->adapter, test_data(path, sizeof path, name), "score.weight", test_err));
+    assert_ok(gd_adapter_open(&c->adapter, paths->adapter, paths->head, test_err));
     find_lora(c);
-    (void)snprintf(name, sizeof name, "golden/%s", batch);
-    read_batch(c, test_data(path, sizeof path, name));
+    read_batch(c, paths->batch);
     if (share)
         assert_ok(gd_span_sort(&order, c->texts, TEXTS, test_err));
     assert_ok(gd_trie_build(&c->trie, c->texts, TEXTS, &(gd_pooled){ c->pooled_first, c->pooled }, order, test_err));
@@ -93,6 +89,21 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
                                   .learning = &c->learning,
                                   .threads = 1 };
     assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
+}
+
+void learning_open(struct learning *c, const char *model, const char *adapter, const char *batch, gd_dtype operand,
+                   bool share, size_t longest)
+{
+    char path[3][TEST_PATH], name[128];
+    const struct learning_paths paths = { path[0], path[1], path[2], "score.weight" };
+
+    (void)snprintf(name, sizeof name, "golden/%s", model);
+    test_data(path[0], TEST_PATH, name);
+    (void)snprintf(name, sizeof name, "golden/%s", adapter);
+    test_data(path[1], TEST_PATH, name);
+    (void)snprintf(name, sizeof name, "golden/%s", batch);
+    test_data(path[2], TEST_PATH, name);
+    learning_open_at(c, &paths, operand, share, longest);
 }
 
 void learning_head(struct learning *c, const char *yaml)
@@ -220,8 +231,9 @@ void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
     gd_engine_close(engine);
 }
 
-const char *const learning_models[LEARNING_MODELS] = { "gemma",   "gemma2", "gemma3",     "llama", "ministral3",
-                                                       "mistral", "qwen2",  "qwen2-tied", "qwen3", "smollm3" };
+const char *const learning_models[LEARNING_MODELS] = { "gemma",      "gemma2",  "gemma3", "llama",
+                                                       "ministral3", "mistral", "qwen2",  "qwen2-tied",
+                                                       "qwen3",      "smollm3", "olmo2",  "olmo3" };
 
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest)
 {

@@ -29,12 +29,19 @@ struct learning {
     size_t longest; /* tokens of a text: the rest is cut off */
 };
 
+/* Directories of a model and an adapter, a file of texts, and the tensor that the adapter's head replaces. */
+struct learning_paths {
+    const char *model, *adapter, *batch, *head;
+};
+void learning_open_at(struct learning *c, const struct learning_paths *paths, gd_dtype operand, bool share,
+                      size_t longest);
+
 /* The texts are in `batch`, ids of pairs or of single texts; all paths are below tests/data/golden. */
 void learning_open(struct learning *c, const char *model, const char *adapter, const char *batch, gd_dtype operand,
                    bool share, size_t longest);
 
 /* A golden model with its adapter, and the first texts of its reference scores. */
-enum { LEARNING_MODELS = 10 };
+enum { LEARNING_MODELS = 12 };
 extern const char *const learning_models[LEARNING_MODELS];
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest);
 

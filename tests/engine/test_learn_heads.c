@@ -235,12 +235,57 @@ static void a_value_read_twice_has_both_gradients(void **state)
     gd_free(got.values);
 }
 
+/* Half of the sum of a matrix's first and third row, in a roundabout way: a softmax of single columns is 1, and has no
+ * gradient; twice a mean of two is their sum. */
+static const char around[] = "format: guerdon-head/1\nname: around\nnodes:\n"
+                             "  - {op: linear, in: [pooled], w: [a.weight], out: x, size: 3}\n"
+                             "  - {op: part, in: [x], size: 2, every: 2, out: p}\n"
+                             "  - {op: softmax, in: [p], groups: 2, out: ones}\n"
+                             "  - {op: affine, in: [ones], shift: 0, out: still}\n"
+                             "  - {op: affine, in: [p], scale: 0.25, shift: 8, out: z}\n"
+                             "  - {op: act, in: [z], act: leaky_relu, out: u}\n"
+                             "  - {op: mul, in: [u, still], out: y}\n"
+                             "  - {op: mean, in: [y], out: m}\n"
+                             "  - {op: sum, in: [y], out: s}\n"
+                             "  - {op: affine, in: [m], scale: 2, out: n}\n"
+                             "  - {op: add, in: [n, s], out: t}\n"
+                             "  - {op: affine, in: [t], shift: 0 - 32, out: score}\n";
+
+static void other_operations_hand_gradients_on(void **state)
+{
+    static const char once[] = "format: guerdon-head/1\nname: once\nnodes:\n"
+                               "  - {op: linear, in: [pooled], w: [a.weight], out: score, size: 1}\n";
+    float a[3 * 96], sum[96];
+    gd_view view = view_of(a, 3 * 96);
+    struct gradients want, got;
+    double error = 0, size = 0;
+
+    (void)state;
+    for (int i = 0; i < 3 * 96; i++)
+        a[i] = (float)(i % 7 - 3) / 64.0f; /* so that z stays above 0 */
+    for (int i = 0; i < 96; i++)
+        sum[i] = (a[i] + a[2 * 96 + i]) / 2;
+    view.shape[0] = 3;
+    view.shape[1] = 96;
+    gradients_with(&want, once, (gd_view[]){ view_of(sum, 96) }, 1);
+    gradients_with(&got, around, &view, 1);
+    assert_int_equal(got.count, want.count);
+    for (size_t i = 0; i < got.count; i++) {
+        error += ((double)got.values[i] - (double)want.values[i]) * ((double)got.values[i] - (double)want.values[i]);
+        size += (double)want.values[i] * (double)want.values[i];
+    }
+    assert_true(size > 0 && error <= 1e-10 * size);
+    gd_free(want.values);
+    gd_free(got.values);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_float64),
         cmocka_unit_test(a_head_may_stay_as_it_is),
         cmocka_unit_test(a_value_read_twice_has_both_gradients),
+        cmocka_unit_test(other_operations_hand_gradients_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -222,7 +222,8 @@ static void config_is_refused_by_sentence(void **state)
         { "qwen2", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification",
           "config.json: the architecture Qwen2ForTokenClassification is not supported, but gemma, gemma2, gemma3, "
           "internlm2, "
-          "llama, ministral3, mistral, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be described "
+          "llama, ministral3, mistral, olmo2, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be "
+          "described "
           "in a graph "
           "file (--graph FILE)" },
     };

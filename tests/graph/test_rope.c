@@ -101,10 +101,12 @@ static long double get_mscale(long double factor, long double mscale)
 
 static long double want_size(const gd_rope *rope)
 {
-    if (rope->type != GD_ROPE_YARN)
+    if (rope->type != GD_ROPE_YARN && rope->type != GD_ROPE_LONGROPE)
         return 1;
     if (rope->attention_factor > 0)
         return rope->attention_factor;
+    if (rope->type == GD_ROPE_LONGROPE)
+        return rope->factor > 1 ? sqrtl(1 + logl(rope->factor) / logl(rope->original_max_position)) : 1;
     if (rope->mscale > 0 && rope->mscale_all_dim > 0)
         return get_mscale(rope->factor, rope->mscale) / get_mscale(rope->factor, rope->mscale_all_dim);
     return get_mscale(rope->factor, 1);
@@ -119,6 +121,8 @@ static long double want_frequency(const gd_rope *rope, size_t i, size_t dim)
 
     if (rope->type == GD_ROPE_DEFAULT)
         return f;
+    if (rope->type == GD_ROPE_LONGROPE)
+        return f / rope->divisor[i];
     if (rope->type == GD_ROPE_YARN)
         return yarn_frequency(rope, f, i, dim);
     if (rope->type == GD_ROPE_LINEAR || wave > context / rope->low_freq_factor)
@@ -129,7 +133,7 @@ static long double want_frequency(const gd_rope *rope, size_t i, size_t dim)
     return (1 - smooth) * f / rope->factor + smooth * f;
 }
 
-static const gd_rope ropes[] = {
+static gd_rope ropes[] = {
     { .type = GD_ROPE_DEFAULT, .theta = 1e4, .factor = 1 },
     { .type = GD_ROPE_DEFAULT, .theta = 1e6, .factor = 1 },
     { .type = GD_ROPE_LINEAR, .theta = 1e4, .factor = 4 },
@@ -168,7 +172,19 @@ static const gd_rope ropes[] = {
       .beta_slow = 2,
       .truncate = true,
       .attention_factor = 0.75 },
+    { .type = GD_ROPE_LONGROPE, .theta = 1e4, .factor = 32, .original_max_position = 4096 },
+    { .type = GD_ROPE_LONGROPE, .theta = 1e4, .factor = 1, .original_max_position = 4096 },
+    { .type = GD_ROPE_LONGROPE, .theta = 1e4, .factor = 4, .original_max_position = 64, .attention_factor = 0.75 },
 };
+
+static int fill_divisors(void **state)
+{
+    (void)state;
+    for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++)
+        for (size_t i = 0; ropes[t].type == GD_ROPE_LONGROPE && i < GD_ROPE_PAIRS; i++)
+            ropes[t].divisor[i] = 1 + 0.3 * (double)i;
+    return 0;
+}
 
 enum { POSITIONS = 4096, DIM = 128, HALF = DIM / 2 };
 static float cosines[POSITIONS * HALF], sines[POSITIONS * HALF];
@@ -195,8 +211,17 @@ static void tables_follow_transformers(void **state)
 /* The same bits everywhere: hashes computed with gcc and clang on x86-64 and aarch64. */
 static void tables_have_these_bits(void **state)
 {
-    static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40, 0xc516be7888e1b229,
-                                     0x2739de52b916b844, 0x9b65ef6997fe06a4, 0xe4002a633c02ee7d, 0x45ef9ac50cd8218d };
+    static const uint64_t want[] = { 0xd71c9d4db2f2f928,
+                                     0x72d1d42018294c01,
+                                     0x7337b34f46517d40,
+                                     0xc516be7888e1b229,
+                                     0x2739de52b916b844,
+                                     0x9b65ef6997fe06a4,
+                                     0xe4002a633c02ee7d,
+                                     0x45ef9ac50cd8218d,
+                                     0x12e240587fadfcd7,
+                                     0xee91c1757c98e029,
+                                     0x5b0ecc3949dabc9d };
 
     (void)state;
     for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {
@@ -216,6 +241,28 @@ static void tables_have_these_bits(void **state)
     }
 }
 
+/* The first pairs are those of heads as long as the part that rotates; the others have no angle. */
+static void a_part_rotates_as_a_head_of_its_length(void **state)
+{
+    enum { PART = 96, SOME = 64 };
+    static float cosine[SOME * PART / 2], sine[SOME * PART / 2];
+
+    (void)state;
+    for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {
+        gd_rope rope = ropes[t];
+
+        gd_rope_table(&rope, PART, SOME, cosine, sine);
+        rope.rotary = PART;
+        gd_rope_table(&rope, DIM, SOME, cosines, sines);
+        for (size_t i = 0; i < SOME * HALF; i++) {
+            const size_t p = i / HALF, pair = i % HALF, same = p * PART / 2 + pair;
+
+            assert_true(pair < PART / 2 ? !memcmp(&cosines[i], &cosine[same], 4) && !memcmp(&sines[i], &sine[same], 4)
+                                        : fpclassify(sines[i]) == FP_ZERO);
+        }
+    }
+}
+
 static void a_table_may_be_empty(void **state)
 {
     (void)state;
@@ -225,10 +272,13 @@ static void a_table_may_be_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions_are_within_two_ulp), cmocka_unit_test(functions_know_the_plain_cases),
-        cmocka_unit_test(tables_follow_transformers),   cmocka_unit_test(tables_have_these_bits),
+        cmocka_unit_test(functions_are_within_two_ulp),
+        cmocka_unit_test(functions_know_the_plain_cases),
+        cmocka_unit_test(tables_follow_transformers),
+        cmocka_unit_test(tables_have_these_bits),
+        cmocka_unit_test(a_part_rotates_as_a_head_of_its_length),
         cmocka_unit_test(a_table_may_be_empty),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, fill_divisors, NULL);
 }

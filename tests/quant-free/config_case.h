@@ -16,6 +16,7 @@
 #define MISTRAL ARCH("MistralForSequenceClassification", "mistral") ",\"num_labels\":1"
 #define QWEN3 ARCH("Qwen3ForSequenceClassification", "qwen3") ",\"num_labels\":1"
 #define GEMMA2 ARCH("Gemma2ForSequenceClassification", "gemma2") ",\"num_labels\":1"
+#define PHI3 ARCH("Phi3ForSequenceClassification", "phi3") ",\"num_labels\":1"
 #define OTHER ARCH("PhoenixForCausalLM", "phoenix")
 #define SIZES(hidden, ffn, layers, heads, kv, vocab)                                          \
     ",\"hidden_size\":" hidden ",\"intermediate_size\":" ffn ",\"num_hidden_layers\":" layers \

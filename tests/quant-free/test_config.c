@@ -190,6 +190,27 @@ static void windows_follow_each_family(void **state)
     }
 }
 
+static void the_fourth_layer_of_olmo3_sees_all(void **state)
+{
+    gd_config *c = open_text(*state, "{" ARCH("Olmo3ForCausalLM", "olmo3")
+                                         SIZES("96", "208", "5", "6", "2", "1536") ",\"sliding_window\":32}");
+
+    for (size_t k = 0; k < 5; k++)
+        assert_int_equal(window(c, k), k == 3 ? 0 : 32);
+    assert_float_equal(number(c, "rms_norm_eps"), 1e-5, 0); /* ten times Llama's */
+    gd_config_close(c);
+}
+
+/* As its makers publish Phi-4-mini: the code is that of Transformers by now. */
+static void phi3_may_name_code(void **state)
+{
+    gd_config *c = open_text(*state, "{" PHI3 FINE
+                                     ",\"auto_map\":{\"AutoModelForCausalLM\":\"modeling_phi3.Phi3ForCausalLM\"}}");
+
+    assert_int_equal(gd_config_note_count(c), 0);
+    gd_config_close(c);
+}
+
 static void sizes_are_checked(void **state)
 {
     static const struct config_case cases[] = {
@@ -257,7 +278,7 @@ static const struct config_case field_cases[] = {
     { "architectures empty", "{\"architectures\":[],\"model_type\":\"mistral\"" FINE "}", "" },
     { "model_type unknown", "{\"architectures\":[],\"model_type\":\"phoenix\"}",
       "\"architectures\" is missing, and the field \"model_type\" is \"phoenix\", but llama, qwen2, mistral, qwen3, "
-      "gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3 or phi3 is expected" },
+      "gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3, olmo2, olmo3 or phi3 is expected" },
     { "model_type a number", "{\"model_type\":2}", "the field \"model_type\" is an integer, but a string is expected" },
     { "model_type alone, two labels", "{\"model_type\":\"qwen2\",\"num_labels\":2" FINE "}",
       "the model has 2 labels, but a reward model with one score is expected" },
@@ -358,6 +379,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(absent_fields_have_defaults, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(quantization_is_noted_if_it_is_on, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_architecture_follows_from_model_type, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(phi3_may_name_code, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_fourth_layer_of_olmo3_sees_all, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(windows_follow_each_family, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_are_checked, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(fields_are_checked, dir_setup, teardown),

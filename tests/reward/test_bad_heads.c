@@ -73,7 +73,7 @@ static void unknown_names(void **state)
 
     make_both(*state, &(change){ "name", NULL, NULL });
     assert_int_equal(open_with(&model, "v_heads", &err), GD_EUSAGE);
-    assert_contains(err.text, "head is \"v_heads\": neither a file nor one of the built-in heads, beaver, ");
+    assert_contains(err.text, "head is \"v_heads\": neither a file nor one of the built-in heads, armorm, ");
     assert_int_equal(open_with(&model, "v_head", &missing), GD_EFORMAT);
     assert_contains(missing.text, "1 tensor of the model is missing: v_head.weight");
     remove_both();

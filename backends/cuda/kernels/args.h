@@ -45,12 +45,13 @@ typedef struct gd_cuda_rms_norm {
     gd_cuda_lines out;
 } gd_cuda_rms_norm;
 
-/* gd_rope: position[line] chooses the row of the tables, [positions, head_dim / 2]. */
+/* gd_rope: position[line] chooses the row of the tables, [positions, head_dim / 2]; of each head, the first `rotary`
+ * elements rotate. */
 typedef struct gd_cuda_rope {
     const float *x, *cos_table, *sin_table;
     const uint32_t *position;
     uint64_t x_stride;
-    uint32_t lines, heads, head_dim;
+    uint32_t lines, heads, head_dim, rotary;
     gd_cuda_lines out;
 } gd_cuda_rope;
 

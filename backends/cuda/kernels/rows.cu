@@ -18,21 +18,25 @@ extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_embedding(g
         gd_put(p.out, line, i, __fmul_rn(gd_element(p.row, p.row_type, line * p.out.cols + i), p.scale));
 }
 
+/* Two elements of a head at a time: a pair that rotates, or two that don't. */
 extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_rope(gd_cuda_rope p)
 {
     const uint64_t line = blockIdx.x;
-    const uint32_t half = p.head_dim / 2;
+    const uint32_t half = p.head_dim / 2, turning = p.rotary / 2;
     const float *cosine = p.cos_table + (uint64_t)p.position[line] * half;
     const float *sine = p.sin_table + (uint64_t)p.position[line] * half;
 
     NO_UNROLL
     for (uint32_t i = threadIdx.x; i < p.heads * half; i += blockDim.x) {
-        const uint32_t angle = i % half, first = i / half * p.head_dim + angle;
-        const float a = p.x[line * p.x_stride + first], b = p.x[line * p.x_stride + first + half];
+        const uint32_t angle = i % half;
+        const bool turns = angle < turning;
+        const uint32_t first = i / half * p.head_dim + angle + (turns ? 0 : turning);
+        const uint32_t apart = turns ? turning : half - turning;
+        const float a = p.x[line * p.x_stride + first], b = p.x[line * p.x_stride + first + apart];
         const float c = cosine[angle], s = sine[angle];
 
-        gd_put(p.out, line, first, __fmaf_rn(a, c, -__fmul_rn(b, s)));
-        gd_put(p.out, line, first + half, __fmaf_rn(b, c, __fmul_rn(a, s)));
+        gd_put(p.out, line, first, turns ? __fmaf_rn(a, c, -__fmul_rn(b, s)) : a);
+        gd_put(p.out, line, first + apart, turns ? __fmaf_rn(b, c, __fmul_rn(a, s)) : b);
     }
 }
 

@@ -8,17 +8,20 @@ Those of all weights are in gradients/MODEL-all.safetensors and bf16-all.json. A
 G S [n, 8], where S [k, 8] is of 1 and -1 by a hash (tests/engine/learning.c has the same): the Frobenius norm of an
 error that is folded is that of the error, but for a factor whose mean is the square root of 8.
 heads.safetensors has heads of other forms over qwen2 with its adapter, with the gradients in float64: two linears with
-biases and relu between them (mlp), and one linear with a bias (summary). The heads' numbers are in it, too."""
+biases and relu between them (mlp), and one linear with a bias (summary). The heads' numbers are in it, too.
+phi3.safetensors is of the golden Llama as a Phi-3, its projections put together, with the adapter's likewise."""
 import json
 import os
 import sys
 
 import numpy as np
 import torch
-from peft import PeftModel
-from safetensors.torch import save_file
-from transformers import AutoModelForSequenceClassification
+from olmo import register
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, Phi3Config, Phi3ForSequenceClassification
 
+register()
 torch.set_num_threads(1)
 
 
@@ -109,10 +112,49 @@ def write_heads():
               os.path.join(sys.argv[1], 'gradients', 'heads.safetensors'))
 
 
+def fused_llama():
+    """The golden Llama as a Phi-3, with its adapter: one A for the parts of a fused projection, that of the first."""
+    base, adapter = load('llama', torch.float64, False), load_file(os.path.join(sys.argv[1], 'llama-lora/adapter_model.safetensors'))
+    config = base.config.to_dict()
+    config = {k: config[k] for k in ('vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers',
+                                     'num_attention_heads', 'num_key_value_heads', 'max_position_embeddings',
+                                     'rms_norm_eps', 'hidden_act', 'pad_token_id', 'bos_token_id', 'eos_token_id')}
+    model = Phi3ForSequenceClassification(Phi3Config(**config, num_labels=1, attn_implementation='eager')).double()
+    model.model.rotary_emb = base.model.rotary_emb
+    state = base.state_dict()
+    for layer in range(config['num_hidden_layers']):
+        for fused, parts in (('self_attn.qkv_proj', ('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj')),
+                             ('mlp.gate_up_proj', ('mlp.gate_proj', 'mlp.up_proj'))):
+            at = 'model.layers.%d.' % layer
+            state[at + fused + '.weight'] = torch.cat([state.pop(at + p + '.weight') for p in parts])
+            at = 'base_model.model.' + at
+            adapter[at + fused + '.lora_A.weight'] = adapter[at + parts[0] + '.lora_A.weight']
+            adapter[at + fused + '.lora_B.weight'] = torch.cat([adapter[at + p + '.lora_B.weight'] for p in parts])
+            for p in parts:
+                del adapter[at + p + '.lora_A.weight'], adapter[at + p + '.lora_B.weight']
+    model.load_state_dict(state)
+    with open(os.path.join(sys.argv[1], 'llama-lora/adapter_config.json')) as f:
+        lora = json.load(f)
+    model = get_peft_model(model, LoraConfig(r=lora['r'], lora_alpha=lora['lora_alpha'], task_type='SEQ_CLS',
+                                             target_modules=['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj']))
+    print(set_peft_model_state_dict(model, adapter).unexpected_keys)
+    return model.double()
+
+
+def write_fused():
+    model = fused_llama()
+    backward([model(input_ids=torch.tensor([row['ids'][:512]])).logits[0, 0] for row in texts('llama')])
+    save_file({k.replace('.default', '').replace('modules_to_save.', ''): p.grad.float().contiguous()
+               for k, p in model.named_parameters() if p.grad is not None},
+              os.path.join(sys.argv[1], 'gradients', 'phi3.safetensors'))
+
+
 write_heads()
+write_fused()
 for suffix, adapter, form in (('', True, lambda g: g), ('-all', False, folded)):
     errors = {}
-    for name in ('gemma', 'gemma2', 'gemma3', 'llama', 'ministral3', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3'):
+    for name in ('gemma', 'gemma2', 'gemma3', 'llama', 'ministral3', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3',
+                 'olmo2', 'olmo3'):
         write(name, suffix, errors, adapter, form)
     with open(os.path.join(sys.argv[1], 'gradients', 'bf16%s.json' % suffix), 'w') as f:
         json.dump(errors, f, indent=1)

@@ -7,13 +7,16 @@ import sys, os, json, gzip, random, shutil
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, normalizers, decoders, trainers, Regex, AddedToken
 from transformers import (PreTrainedTokenizerFast, Qwen2Config, LlamaConfig, MistralConfig, Qwen3Config, Gemma2Config,
-                          Gemma3TextConfig, SmolLM3Config, GemmaConfig, Ministral3Config, AutoModelForSequenceClassification)
+                          Gemma3TextConfig, SmolLM3Config, GemmaConfig, Ministral3Config, Olmo2Config, Olmo3Config, Phi3Config,
+                          AutoModelForSequenceClassification)
+from olmo import register
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 out, seed = sys.argv[1], int(sys.argv[2])
 hh = sys.argv[3]
-want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3', 'gemma', 'ministral3']
+want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3', 'gemma', 'ministral3', 'olmo2', 'olmo3', 'phi3']
 os.makedirs(out, exist_ok=True)
+register()
 rng = random.Random(seed)
 pairs = [json.loads(l) for l in gzip.open(hh)]
 real = json.load(open(os.path.join(os.path.dirname(hh), '../qwen2.5/tokenizer.json')))
@@ -48,6 +51,10 @@ def cfg(a):
     if a == 'ministral3': return Ministral3Config(**common, head_dim=24, tie_word_embeddings=True, rope_parameters={
         'rope_type': 'yarn', 'rope_theta': 1e6, 'factor': 16.0, 'original_max_position_embeddings': 64, 'beta_fast': 32.0, 'beta_slow': 1.0,
         'mscale': 1.0, 'mscale_all_dim': 1.0, 'llama_4_scaling_beta': 0.1})
+    if a == 'olmo2': return Olmo2Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e5}, tie_word_embeddings=False)
+    if a == 'olmo3': return Olmo3Config(**{**common, 'hidden_size': 64, 'intermediate_size': 144, 'num_hidden_layers': 4, 'num_attention_heads': 4}, sliding_window=48, rope_parameters={'rope_type': 'yarn', 'rope_theta': 5e5, 'factor': 8.0, 'original_max_position_embeddings': 128, 'attention_factor': 1.2079441541679836, 'beta_fast': 32, 'beta_slow': 1}, tie_word_embeddings=False)
+    if a == 'phi3': return Phi3Config(**{**common, 'hidden_size': 64, 'intermediate_size': 144, 'num_attention_heads': 4, 'bos_token_id': None}, original_max_position_embeddings=512, partial_rotary_factor=0.75,
+                                      rope_parameters={'rope_type': 'longrope', 'rope_theta': 1e4, 'short_factor': [1.0, 1.05, 1.1, 1.35, 1.7, 2.2], 'long_factor': [1.5, 2.0, 5.0, 11.0, 23.0, 42.0]}, tie_word_embeddings=True)
 odd = ['a', ' ', '\n\n', 'Human: Café naïve — 北京 😀👩‍👩‍👧 العربية\n\nAssistant: ok', 'x' * 300, '1234567890 3.14159', "I'LL we've THEY'RE", 'e\u0301 vs \u00e9', 'tab\tand\r\nCRLF  \u00a0nbsp\u200b',
        'ends with special <|im_end|>', '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n', 'pad inside <|endoftext|> text']
 picked = rng.sample(pairs, 14)
@@ -67,7 +74,7 @@ for a in want:
     d = f'{out}/{a}'; m.save_pretrained(d); tok.save_pretrained(d)
     def lora_of(model, r=8, alpha=16):
         torch.manual_seed(seed + 1)
-        pm = get_peft_model(model, LoraConfig(r=r, lora_alpha=alpha, lora_dropout=0.0, task_type='SEQ_CLS', target_modules=['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']))
+        pm = get_peft_model(model, LoraConfig(r=r, lora_alpha=alpha, lora_dropout=0.0, task_type='SEQ_CLS', target_modules=['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj'] if a == 'phi3' else ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']))
         with torch.no_grad():
             for n, p in pm.named_parameters():
                 if 'lora_B' in n: p.copy_(0.15 * torch.randn_like(p))

@@ -6,6 +6,7 @@ Three tiny Llama models, each with an adapter, and all weights that PEFT's merge
     bf16  a causal-LM base, whose adapter has the head; the adapter is bf16, of rank 3, with a scale of 5/3
     f16   a classifier; the adapter is fp32, with rsLoRA, a rank_pattern and an alpha_pattern
     f32   a classifier; the adapter is f16 and has no head
+golden.txt has the golden Llama as a Phi-3, too (llama-as-phi3): its projections put together, and those of its adapter, with one A.
 Sizes are not multiples of a vector's, and some weights are denormal or negative zero. golden.txt has, for every golden
 model with an adapter, the FNV-1a hash of each tensor's bytes as PEFT merged it.
 Made with torch 2.15, transformers 5.3.0, peft 0.21.2 and safetensors."""
@@ -14,9 +15,13 @@ import os
 import sys
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM
+from transformers import (AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM, Phi3Config,
+                          Phi3ForSequenceClassification)
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../golden'))
+from olmo import register
 
 LINEARS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
 CASES = {
@@ -70,6 +75,31 @@ def merge(base, adapter):
     return PeftModel.from_pretrained(model, adapter).merge_and_unload().state_dict()
 
 
+def merge_fused(golden):
+    base = AutoModelForSequenceClassification.from_pretrained(f'{golden}/llama', num_labels=1)
+    adapter = load_file(f'{golden}/llama-lora/adapter_model.safetensors')
+    state, config = base.state_dict(), base.config.to_dict()
+    keys = ('vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads',
+            'num_key_value_heads', 'max_position_embeddings', 'pad_token_id', 'bos_token_id', 'eos_token_id')
+    for layer in range(config['num_hidden_layers']):
+        for fused, parts in (('self_attn.qkv_proj', ('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj')),
+                             ('mlp.gate_up_proj', ('mlp.gate_proj', 'mlp.up_proj'))):
+            at = f'model.layers.{layer}.'
+            state[f'{at}{fused}.weight'] = torch.cat([state.pop(f'{at}{p}.weight') for p in parts])
+            at = f'base_model.model.{at}'
+            a = [adapter.pop(f'{at}{p}.lora_A.weight') for p in parts]
+            adapter[f'{at}{fused}.lora_A.weight'] = a[0]
+            adapter[f'{at}{fused}.lora_B.weight'] = torch.cat([adapter.pop(f'{at}{p}.lora_B.weight') for p in parts])
+    model = Phi3ForSequenceClassification(Phi3Config(**{k: config[k] for k in keys}, num_labels=1)).to(base.dtype)
+    model.load_state_dict(state)
+    with open(f'{golden}/llama-lora/adapter_config.json') as f:
+        lora = json.load(f)
+    model = get_peft_model(model, LoraConfig(r=lora['r'], lora_alpha=lora['lora_alpha'], task_type='SEQ_CLS',
+                                             target_modules=['qkv_proj', 'o_proj', 'gate_up_proj', 'down_proj']))
+    assert not set_peft_model_state_dict(model, adapter).unexpected_keys
+    return model.merge_and_unload().state_dict()
+
+
 def raw(tensor):
     return tensor.contiguous().view(torch.uint8).numpy().tobytes()
 
@@ -84,6 +114,7 @@ def fnv(data):
 def main():
     out = sys.argv[1]
     golden = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(os.path.abspath(__file__)), '../golden')
+    register()
     torch.manual_seed(20261125)
     for name, (dtype, adapter_dtype, config) in CASES.items():
         make_base(f'{out}/{name}', dtype, name == 'bf16')
@@ -94,6 +125,8 @@ def main():
         for name in sorted(n for n in os.listdir(golden) if os.path.isdir(f'{golden}/{n}-lora')):
             for key, tensor in sorted(merge(f'{golden}/{name}', f'{golden}/{name}-lora').items()):
                 f.write(f'{name} {key} {fnv(raw(tensor)):016x}\n')
+        for key, tensor in sorted(merge_fused(golden).items()):
+            f.write(f'llama-as-phi3 {key} {fnv(raw(tensor)):016x}\n')
 
 
 main()
