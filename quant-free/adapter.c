@@ -1,35 +1,14 @@
 /* adapter.c - a LoRA adapter as PEFT saves it: its tensors, and how they belong together. */
-#include "quant-free/adapter.h"
+#include "quant-free/adapter_inside.h"
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/guard.h"
 #include "base/mem.h"
-#include "quant-free/adapter_config.h"
 #include "quant-free/convert.h"
-#include "base/notes.h"
-#include "quant-free/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define PREFIX "base_model.model."
-
-struct module {
-    char *name;
-    gd_lora lora;
-};
-
-struct gd_adapter {
-    char *path;
-    gd_adapter_config config;
-    gd_st *st;
-    struct module *modules; /* sorted by name */
-    size_t count;
-    const gd_view *head, *bias, *embedding; /* bias: the head's */
-    size_t ignored;                         /* tensors of lm_head */
-    gd_notes notes;
-};
 
 static size_t before(const char *name, const char *end)
 {
@@ -38,8 +17,8 @@ static size_t before(const char *name, const char *end)
     return n > e && strcmp(name + n - e, end) == 0 ? n - e : 0;
 }
 
-/* The length of the module's name in a tensor's name (after PREFIX) that ends with `part` (".lora_A") and ".weight", or
- * 0. PEFT removes the adapter's name when it saves; in a raw state dict it is there. */
+/* The length of the module's name in a tensor's name (after GD_ADAPTER_PREFIX) that ends with `part` (".lora_A") and
+ * ".weight", or 0. PEFT removes the adapter's name when it saves; in a raw state dict it is there. */
 static size_t module_len(const char *name, const char *part)
 {
     char plain[32], raw[32];
@@ -70,9 +49,7 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
                    ad->path, name, ad->config.head);
 }
 
-/* The length of the module's name in that of a tensor that was saved whole, or 0. There are two spellings: PEFT's own,
- * and that of a raw state dict. */
-static size_t saved_len(const char *name)
+size_t gd_adapter_saved_len(const char *name)
 {
     const size_t raw = before(name, ".modules_to_save.default.weight");
 
@@ -83,7 +60,7 @@ static bool is_head(const gd_adapter *ad, const char *name)
 {
     const size_t len = strlen(ad->config.head);
 
-    return saved_len(name) == len && strncmp(name, ad->config.head, len) == 0;
+    return gd_adapter_saved_len(name) == len && strncmp(name, ad->config.head, len) == 0;
 }
 
 static bool is_head_bias(const gd_adapter *ad, const char *name)
@@ -97,7 +74,7 @@ static bool is_head_bias(const gd_adapter *ad, const char *name)
 /* PEFT saves the embedding when it was trained, or resized. */
 static bool is_embedding(const char *name)
 {
-    const size_t len = saved_len(name), last = strlen(GD_ADAPTER_EMBEDDING);
+    const size_t len = gd_adapter_saved_len(name), last = strlen(GD_ADAPTER_EMBEDDING);
 
     return len >= last && strncmp(name + len - last, GD_ADAPTER_EMBEDDING, last) == 0 &&
            (len == last || name[len - last - 1] == '.');
@@ -125,7 +102,7 @@ static gd_status take_whole(const gd_adapter *ad, const gd_view **whole, const g
     return GD_OK;
 }
 
-static struct module *find_module(const gd_adapter *ad, const char *name, size_t len)
+struct gd_adapter_module *gd_adapter_module_find(const gd_adapter *ad, const char *name, size_t len)
 {
     size_t low = 0, high = ad->count;
 
@@ -148,13 +125,15 @@ static struct module *find_module(const gd_adapter *ad, const char *name, size_t
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
+    return strcmp(((const struct gd_adapter_module *)a)->name, ((const struct gd_adapter_module *)b)->name);
 }
+
+void gd_adapter_sort(gd_adapter *ad) { qsort(ad->modules, ad->count, sizeof *ad->modules, by_name); }
 
 /* First pass: every lora_A makes a module; all other tensors must be known. */
 static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
-    const char *name = view->name + strlen(PREFIX);
+    const char *name = view->name + strlen(GD_ADAPTER_PREFIX);
     const size_t len = module_len(name, ".lora_A");
 
     if (is_head(ad, name))
@@ -169,9 +148,13 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
     }
     if (module_len(name, ".lora_B"))
         return GD_OK;
+    if (len && gd_adapter_is_of_images(name)) {
+        ad->images++;
+        return GD_OK;
+    }
     if (!len)
         return refuse_tensor(ad, view->name, err);
-    ad->modules[ad->count] = (struct module){ .name = gd_strndup(name, len), .lora.a = view };
+    ad->modules[ad->count] = (struct gd_adapter_module){ .name = gd_strndup(name, len), .lora.a = view };
     if (!ad->modules[ad->count].name)
         return gd_fail_memory(err, len + 1);
     ad->count++;
@@ -181,9 +164,9 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 /* Second pass: matches every lora_B with its lora_A. */
 static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error *err)
 {
-    const char *name = view->name + strlen(PREFIX);
-    const size_t len = is_output_layer(ad, name) ? 0 : module_len(name, ".lora_B");
-    struct module *m = len ? find_module(ad, name, len) : NULL;
+    const char *name = view->name + strlen(GD_ADAPTER_PREFIX);
+    const size_t len = is_output_layer(ad, name) || gd_adapter_is_of_images(name) ? 0 : module_len(name, ".lora_B");
+    struct gd_adapter_module *m = len ? gd_adapter_module_find(ad, name, len) : NULL;
 
     if (m && m->lora.b)
         return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has two tensors lora_B: \"%s\" and \"%s\"", ad->path,
@@ -204,7 +187,7 @@ static bool is_finite(const gd_view *view)
     return finite;
 }
 
-static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_error *err)
+static gd_status check_shapes(const gd_adapter *ad, const struct gd_adapter_module *m, gd_error *err)
 {
     const gd_view *a = m->lora.a, *b = m->lora.b;
     const size_t rank = m->lora.rank;
@@ -223,7 +206,7 @@ static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_e
     return GD_OK;
 }
 
-static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
+static gd_status check_module(gd_adapter *ad, struct gd_adapter_module *m, gd_error *err)
 {
     bool targeted;
     gd_status rc;
@@ -256,6 +239,9 @@ static gd_status add_notes(gd_adapter *ad, gd_error *err)
 
     if (ad->ignored)
         rc = gd_notes_add(&ad->notes, err, "%s: lm_head is ignored: a reward model has no output layer", ad->path);
+    if (!rc && ad->images)
+        rc = gd_notes_add(&ad->notes, err, "%s: LoRA on %zu modules that read images is ignored: only texts are read",
+                          ad->path, ad->images);
     if (!rc && json_is_true(json_object_get(ad->config.json, "fan_in_fan_out")))
         rc = gd_notes_add(
             &ad->notes, err,
@@ -274,12 +260,12 @@ static gd_status sort_tensors(gd_adapter *ad, gd_error *err)
     for (size_t i = 0; i < count && !rc; i++) {
         const gd_view *view = gd_st_at(ad->st, i);
 
-        if (strncmp(view->name, PREFIX, strlen(PREFIX)) != 0)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" does not begin with \"" PREFIX "\"", ad->path,
+        if (strncmp(view->name, GD_ADAPTER_PREFIX, strlen(GD_ADAPTER_PREFIX)) != 0)
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" does not begin with \"" GD_ADAPTER_PREFIX "\"", ad->path,
                            view->name);
         rc = take_tensor(ad, view, err);
     }
-    qsort(ad->modules, ad->count, sizeof *ad->modules, by_name);
+    gd_adapter_sort(ad);
     for (size_t i = 1; i < ad->count && !rc; i++)
         if (strcmp(ad->modules[i - 1].name, ad->modules[i].name) == 0)
             return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has two tensors lora_A: \"%s\" and \"%s\"", ad->path,
@@ -392,16 +378,9 @@ const char *gd_adapter_path(const gd_adapter *ad) { return ad->path; }
 size_t gd_adapter_count(const gd_adapter *ad) { return ad->count; }
 const char *gd_adapter_module(const gd_adapter *ad, size_t i) { return ad->modules[i].name; }
 const gd_view *gd_adapter_head_bias(const gd_adapter *ad) { return ad->bias; }
+size_t gd_adapter_image_modules(const gd_adapter *ad) { return ad->images; }
 const gd_view *gd_adapter_head(const gd_adapter *ad) { return ad->head; }
 const gd_view *gd_adapter_embedding(const gd_adapter *ad) { return ad->embedding; }
-
-bool gd_adapter_embeds(const gd_adapter *ad, const char *weight)
-{
-    const char *name = ad->embedding ? ad->embedding->name + strlen(PREFIX) : "";
-    const size_t len = saved_len(name);
-
-    return len && saved_len(weight) == len && strncmp(name, weight, len) == 0;
-}
 
 size_t gd_adapter_note_count(const gd_adapter *ad) { return ad->notes.count; }
 const char *gd_adapter_note(const gd_adapter *ad, size_t i) { return ad->notes.text[i]; }
@@ -415,50 +394,9 @@ const char *gd_adapter_base(const gd_adapter *ad)
 
 bool gd_adapter_find(const gd_adapter *ad, const char *module, gd_lora *out)
 {
-    const struct module *m = find_module(ad, module, strlen(module));
+    const struct gd_adapter_module *m = gd_adapter_module_find(ad, module, strlen(module));
 
     if (m)
         *out = m->lora;
     return m != NULL;
-}
-
-static int by_string(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
-
-gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, size_t count, gd_error *err)
-{
-    const char **sorted = gd_alloc(count, sizeof *sorted);
-    gd_status rc = GD_OK;
-
-    if (!sorted)
-        return gd_fail_memory(err, count * sizeof *sorted);
-    if (count)
-        memcpy(sorted, modules, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, by_string);
-    for (size_t i = 0; i < ad->count && !rc; i++) {
-        const char *name = ad->modules[i].name;
-
-        if (!bsearch(&name, sorted, count, sizeof *sorted, by_string))
-            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but is not a linear module of the model",
-                         ad->path, name);
-    }
-    for (size_t i = 0; i < count && !rc; i++) {
-        bool targeted = false;
-
-        rc = gd_adapter_config_targets(&ad->config, sorted[i], &targeted, err);
-        if (!rc && targeted && !find_module(ad, sorted[i], strlen(sorted[i])))
-            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has no LoRA, but %s targets it", ad->path, sorted[i],
-                         ad->config.path);
-    }
-    gd_free(sorted);
-    return rc;
-}
-
-gd_status gd_lora_check(const gd_lora *lora, size_t out_features, size_t in_features, const char *module,
-                        const char *path, gd_error *err)
-{
-    if (lora->a->shape[1] != in_features || lora->b->shape[0] != out_features)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: module \"%s\": LoRA is for a weight of [%zu, %zu], but the model's is [%zu, %zu]", path,
-                       module, lora->b->shape[0], lora->a->shape[1], out_features, in_features);
-    return GD_OK;
 }

@@ -14,6 +14,7 @@
 #define GD_QUANT_FREE_ADAPTER_H
 
 #include "guerdon.h"
+#include "quant-free/names.h"
 #include "quant-free/view.h"
 
 #include <stdbool.h>
@@ -32,6 +33,10 @@ typedef struct gd_lora {
  * names the head's tensor in the base: "score.weight". *out is NULL on failure. */
 gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err);
 
+/* Looks up which forms of the graph's names the adapter has (names.h), of modules and of the embedding; fills in the
+ * search's last three fields. From then on, modules have the graph's names. */
+gd_status gd_adapter_settle(gd_adapter *adapter, const gd_names_search *search, gd_error *err);
+
 /* As gd_st_unchanged(), for the tensors' file. */
 gd_status gd_adapter_unchanged(const gd_adapter *adapter, gd_error *err);
 
@@ -47,6 +52,9 @@ const char *gd_adapter_base(const gd_adapter *adapter);
 
 /* The LoRA of a module, named as in the base ("model.layers.0.self_attn.q_proj"); false if it has none. */
 bool gd_adapter_find(const gd_adapter *adapter, const char *module, gd_lora *out);
+
+/* How many modules of those parts that read images have LoRA: they are left out. */
+size_t gd_adapter_image_modules(const gd_adapter *adapter);
 
 /* The modules with LoRA, by name in byte order. */
 size_t gd_adapter_count(const gd_adapter *adapter);

@@ -49,7 +49,7 @@ static gd_status check_heads(const gd_config *c, gd_error *err)
     double heads, kv, dim, hidden;
     gd_status rc;
 
-    if (!gd_json_has(c->json, "num_attention_heads") || !gd_json_has(c->json, "hidden_size"))
+    if (!gd_config_has(c, "num_attention_heads") || !gd_config_has(c, "hidden_size"))
         return GD_OK; /* an unknown family: its graph will check for what it needs */
     rc = gd_config_number(c, "num_attention_heads", &heads, err);
     if (!rc)
@@ -100,13 +100,13 @@ static gd_status count_labels(gd_config *c, gd_error *err)
     c->labels = 1;
     if (len < end || strcmp(c->architecture + len - end, class) != 0)
         return GD_OK;
-    if (gd_json_has(c->json, "num_labels"))
-        rc = gd_json_int(&n, c->json, "num_labels", 0, INT32_MAX, c->path, err);
-    if (!rc && gd_json_has(c->json, "id2label"))
-        rc = gd_json_object(&labels, c->json, "id2label", c->path, err);
+    if (gd_json_has(c->root, "num_labels"))
+        rc = gd_json_int(&n, c->root, "num_labels", 0, INT32_MAX, c->path, err);
+    if (!rc && gd_json_has(c->root, "id2label"))
+        rc = gd_json_object(&labels, c->root, "id2label", c->path, err);
     if (rc)
         return rc;
-    if (labels && gd_json_has(c->json, "num_labels") && n != (int64_t)json_object_size(labels))
+    if (labels && gd_json_has(c->root, "num_labels") && n != (int64_t)json_object_size(labels))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels", c->path,
                        (int)n, json_object_size(labels));
     c->labels = labels ? json_object_size(labels) : (size_t)n;
@@ -118,7 +118,7 @@ gd_status gd_config_one_label(const gd_config *c, gd_error *err)
     return c->labels == 1 ? GD_OK
                           : gd_fail(err, GD_EUNSUPPORTED,
                                     "%s: the model has %zu labels, but a reward model with one score is expected",
-                                    c->path, c->labels);
+                                    c->outer ? c->outer : c->path, c->labels);
 }
 
 /* The class in the file; absent, null and [] mean that model_type decides. */
@@ -142,25 +142,33 @@ static gd_status read_architecture(gd_config *c, gd_error *err)
 
 static gd_status read_config(gd_config *c, gd_error *err)
 {
-    gd_status rc = gd_json_load(&c->json, c->path, BYTES_MAX, err);
+    bool nested = false;
+    gd_status rc = gd_json_load(&c->root, c->path, BYTES_MAX, err);
 
     if (rc)
         return rc;
-    if (!json_is_object(c->json))
+    if (!json_is_object(c->root))
         return gd_fail(err, GD_EFORMAT, "%s: not a JSON object", c->path);
-    rc = gd_notes_collect(c->problems, read_architecture(c, err), err);
-    if (!c->architecture)
+    c->json = c->root;
+    rc = gd_config_nested_read(c, &nested, err);
+    if (!rc && !nested)
+        rc = gd_notes_collect(c->problems, read_architecture(c, err), err);
+    if (!rc && !c->architecture)
         c->architecture = "";
     if (!rc)
-        rc = gd_notes_collect(c->problems, gd_config_fields_check(c, err), err);
-    if (!rc)
         rc = gd_notes_collect(c->problems, count_labels(c, err), err);
+    if (!rc && nested)
+        rc = gd_config_nested_check(c, err);
+    if (!rc)
+        rc = gd_notes_collect(c->problems, gd_config_fields_check(c, err), err);
     if (!rc)
         rc = check_sizes(c, err);
     if (!rc)
         rc = gd_notes_collect(c->problems, check_heads(c, err), err);
     if (!rc)
         rc = gd_notes_collect(c->problems, check_eps(c, err), err);
+    if (!rc)
+        rc = gd_notes_collect(c->problems, gd_config_activation_read(c, err), err);
     if (!rc)
         rc = gd_notes_collect(c->problems, gd_config_rope_read(c, err), err);
     return rc ? rc : gd_notes_collect(c->problems, gd_config_windows_check(c, err), err);
@@ -194,16 +202,26 @@ void gd_config_close(gd_config *c)
 {
     if (!c)
         return;
-    json_decref(c->json);
+    json_decref(c->root);
+    json_decref(c->filled);
     gd_notes_free(&c->notes);
     gd_free(c->path);
+    gd_free(c->outer);
     gd_free(c);
 }
 
 const char *gd_config_path(const gd_config *c) { return c->path; }
 const char *gd_config_architecture(const gd_config *c) { return c->architecture; }
+
+const char *gd_config_classifier(const gd_config *c)
+{
+    return c->classifier ? c->classifier : c->trunk && strstr(c->trunk, "ForSequenceClassification") ? c->trunk : NULL;
+}
+
 const char *gd_config_trunk(const gd_config *c) { return c->trunk ? c->trunk : c->architecture; }
-const json_t *gd_config_json(const gd_config *c) { return c->json; }
+const json_t *gd_config_json(const gd_config *c) { return c->root; }
+bool gd_config_nested(const gd_config *c) { return c->json != c->root; }
+const json_t *gd_config_text_json(const gd_config *c) { return c->json; }
 size_t gd_config_note_count(const gd_config *c) { return c->notes.count; }
 const char *gd_config_note(const gd_config *c, size_t i) { return c->notes.text[i]; }
 
@@ -272,6 +290,10 @@ gd_status gd_config_string(const gd_config *c, const char *field, const char **o
 {
     const gd_config_default *d = find_default(c, field);
 
+    if (c->activation && strcmp(field, "hidden_act") == 0) {
+        *out = c->activation;
+        return GD_OK;
+    }
     if (d && d->string) {
         *out = d->string;
         return GD_OK;

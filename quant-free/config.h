@@ -45,6 +45,7 @@ typedef struct gd_rope {
     bool truncate;                 /* the blend begins and ends at whole pairs */
     double divisor[GD_ROPE_PAIRS]; /* longrope: of each pair's frequency */
     size_t rotary;                 /* of each head, the first elements, which rotate; 0: all */
+    double growth; /* queries are multiplied by 1 + growth * log(1 + floor(position / original_max_position)) */
 } gd_rope;
 
 /* Reads and checks DIR/config.json (at most 4 MiB). *out is NULL on failure. */
@@ -71,6 +72,10 @@ const char *gd_config_architecture(const gd_config *config);
 /* The parsed file, unchanged. */
 const json_t *gd_config_json(const gd_config *config);
 
+/* The same of the text model, which the getters below read: text_config, in a model that reads images as well. */
+const json_t *gd_config_text_json(const gd_config *config);
+bool gd_config_nested(const gd_config *config);
+
 /* Whether the getters below find a value: in the file, or a default of the architecture. */
 bool gd_config_has(const gd_config *config, const char *field);
 
@@ -93,9 +98,12 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b);
  * own which is known to be one of these with another head. */
 const char *gd_config_trunk(const gd_config *config);
 
-/* A known class of a checkpoint's own, by number, and the class of Transformers whose graph it has; NULL after the last
+/* A known class of another name, by number, and the class of Transformers whose graph it has; NULL after the last
  * one. */
 const char *gd_config_own_class(size_t i, const char **trunk);
+
+/* The class that the model has with a head, where its name doesn't follow from the architecture's: else NULL. */
+const char *gd_config_classifier(const gd_config *config);
 
 /* How many tokens a text may have, and the field that says so: max_position_embeddings, or the original length where
  * longer texts would get other angles. */

@@ -16,12 +16,14 @@
 #define PHI3 GD_FAMILY_PHI3
 #define GEMMA3 GD_FAMILY_GEMMA3
 #define SMOLLM3 GD_FAMILY_SMOLLM3
+#define GEMMA GD_FAMILY_GEMMA
+#define MINISTRAL3 GD_FAMILY_MINISTRAL3
 #define OLMO2 GD_FAMILY_OLMO2
 #define OLMO3 GD_FAMILY_OLMO3
 #define OLMOS (OLMO2 | OLMO3)
 #define QWENS (QWEN2 | QWEN3)
 #define GEMMAS (GEMMA2 | GEMMA3)
-#define ALL (LLAMA | QWENS | MISTRAL | GEMMAS | INTERNLM2 | SMOLLM3)
+#define ALL (LLAMA | QWENS | MISTRAL | GEMMA | GEMMAS | INTERNLM2 | SMOLLM3)
 
 static const struct family {
     gd_family family;
@@ -36,6 +38,8 @@ static const struct family {
     { INTERNLM2, "InternLM2For", "internlm2", "InternLM2Model", "InternLM2ForCausalLM" },
     { GEMMA3, "Gemma3Text", "gemma3_text", "Gemma3TextModel", "Gemma3TextForSequenceClassification" },
     { SMOLLM3, "SmolLM3For", "smollm3", "SmolLM3Model", "SmolLM3ForSequenceClassification" },
+    { GEMMA, "GemmaFor", "gemma", "GemmaModel", "GemmaForSequenceClassification" },
+    { MINISTRAL3, "Ministral3For", "ministral3", "Ministral3Model", "Ministral3ForSequenceClassification" },
     { OLMO2, "Olmo2For", "olmo2", "Olmo2Model", "Olmo2ForSequenceClassification" },
     { OLMO3, "Olmo3For", "olmo3", "Olmo3Model", "Olmo3ForSequenceClassification" },
     { PHI3, "Phi3For", "phi3", "Phi3Model", "Phi3ForSequenceClassification" },
@@ -67,38 +71,47 @@ static const struct custom {
 
 static const gd_config_default defaults[] = {
     { "rms_norm_eps", ALL, 1e-6, NULL, false },
-    { "rms_norm_eps", PHI3 | OLMOS, 1e-5, NULL, false },
+    { "rms_norm_eps", PHI3 | MINISTRAL3 | OLMOS, 1e-5, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
-    { "num_key_value_heads", MISTRAL, 8, NULL, false },
+    { "num_key_value_heads", MISTRAL | MINISTRAL3, 8, NULL, false },
     { "num_key_value_heads", GEMMAS | SMOLLM3, 4, NULL, false },
-    { "head_dim", QWEN3, 128, NULL, false },
-    { "head_dim", GEMMAS, 256, NULL, false },
+    { "num_key_value_heads", GEMMA, 16, NULL, false },
+    { "head_dim", QWEN3 | MINISTRAL3, 128, NULL, false },
+    { "head_dim", GEMMA | GEMMAS, 256, NULL, false },
     { "sliding_window", QWENS | MISTRAL | GEMMAS | OLMO3, 4096, NULL, false },
     { "sliding_window_pattern", GEMMA3, 6, NULL, false },
+    { "vocab_size", GEMMA3, 262208, NULL, false },
+    { "hidden_size", GEMMA3, 2304, NULL, false },
+    { "intermediate_size", GEMMA3, 9216, NULL, false },
+    { "num_hidden_layers", GEMMA3, 26, NULL, false },
+    { "num_attention_heads", GEMMA3, 8, NULL, false },
     { "no_rope_layer_interval", SMOLLM3, 4, NULL, false },
     { "max_window_layers", QWENS, 28, NULL, false },
     { "use_sliding_window", QWENS | SMOLLM3, 0, NULL, false },
     { "bias", INTERNLM2, 0, NULL, true },
-    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | OLMOS, 0, "silu", false },
+    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | MINISTRAL3 | OLMOS, 0, "silu", false },
+    { "hidden_act", GEMMA, 0, "gelu_pytorch_tanh", false },
     { "hidden_activation", GEMMAS, 0, "gelu_pytorch_tanh", false },
     { "query_pre_attn_scalar", GEMMAS, 256, NULL, false },
     { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
     { "final_logit_softcapping", GEMMA2, 30, NULL, false },
-    { "attention_bias", LLAMA | QWEN3 | GEMMAS | SMOLLM3 | OLMOS, 0, NULL, false },
+    { "attention_bias", LLAMA | QWEN3 | GEMMA | GEMMAS | SMOLLM3 | OLMOS, 0, NULL, false },
     { "mlp_bias", LLAMA | SMOLLM3, 0, NULL, false },
     { "max_position_embeddings", LLAMA | INTERNLM2 | OLMOS, 2048, NULL, false },
     { "max_position_embeddings", PHI3, 4096, NULL, false },
     { "max_position_embeddings", QWENS | SMOLLM3, 32768, NULL, false },
     { "max_position_embeddings", MISTRAL | GEMMA3, 131072, NULL, false },
-    { "max_position_embeddings", GEMMA2, 8192, NULL, false },
+    { "max_position_embeddings", MINISTRAL3, 262144, NULL, false },
+    { "max_position_embeddings", GEMMA | GEMMA2, 8192, NULL, false },
+    { "pad_token_id", MINISTRAL3, 11, NULL, false },
+    { "pad_token_id", GEMMA | GEMMAS | INTERNLM2, 0, NULL, false },
     { "original_max_position_embeddings", PHI3, 4096, NULL, false },
-    { "pad_token_id", GEMMAS | INTERNLM2, 0, NULL, false },
     { "pad_token_id", SMOLLM3, 128004, NULL, false },
     { "pad_token_id", OLMOS, 1, NULL, false },
     { "pad_token_id", PHI3, 32000, NULL, false },
-    { "eos_token_id", GEMMAS, 1, NULL, false },
+    { "eos_token_id", GEMMA | GEMMAS, 1, NULL, false },
     { "eos_token_id", SMOLLM3, 128001, NULL, false },
-    { "eos_token_id", LLAMA | MISTRAL | INTERNLM2, 2, NULL, false },
+    { "eos_token_id", LLAMA | MISTRAL | MINISTRAL3 | INTERNLM2, 2, NULL, false },
     { "eos_token_id", OLMOS, 50279, NULL, false },
     { "eos_token_id", PHI3, 32000, NULL, false },
 };
@@ -134,7 +147,7 @@ static const struct refusal {
     { "scale_depth", 0, ONE, "multipliers are not supported" },
     { "query_pre_attn_scalar", GEMMAS, NOTHING, "this architecture has no such field" },
     { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "sliding_window", QWENS | MISTRAL | GEMMAS | SMOLLM3 | PHI3 | OLMO3, NOTHING,
+    { "sliding_window", QWENS | MISTRAL | MINISTRAL3 | GEMMAS | SMOLLM3 | PHI3 | OLMO3, NOTHING,
       "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
@@ -153,6 +166,7 @@ static const struct refusal {
 static const char *const known[] = {
     "_attn_implementation_autoset",
     "_name_or_path",
+    "_sliding_window_pattern",
     "architectures",
     "attention_bias",
     "attention_dropout",
@@ -264,10 +278,18 @@ static bool is_custom(const gd_config *c, gd_family family)
     return false;
 }
 
+const char *gd_config_type_class(const char *type)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (strcmp(families[i].model_type, type) == 0)
+            return families[i].classifier;
+    return NULL;
+}
+
 const char *gd_config_own_class(size_t i, const char **trunk)
 {
     if (i >= sizeof customs / sizeof customs[0])
-        return NULL;
+        return gd_config_nested_class(i - sizeof customs / sizeof customs[0], trunk);
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
         if (families[f].family == customs[i].family)
             *trunk = families[f].classifier;
@@ -295,6 +317,7 @@ gd_status gd_config_family_read(gd_config *c, gd_error *err)
             c->family = f->family;
         if (inner)
             c->architecture = f->classifier;
+        c->custom |= custom;
         if (custom)
             c->trunk = f->classifier;
     }
@@ -320,11 +343,24 @@ gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
         }
     }
     return rc ? rc
-              : gd_fail(
-                    err, GD_EUNSUPPORTED,
-                    "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
-                    "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, olmo2, olmo3 or phi3 is expected",
-                    c->path, type);
+              : gd_fail(err, GD_EUNSUPPORTED,
+                        "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
+                        "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3, olmo2, "
+                        "olmo3 or phi3 is "
+                        "expected",
+                        c->path, type);
+}
+
+gd_status gd_config_family_of_text(gd_config *c, const char *type, gd_error *err)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        if (strcmp(type, families[i].model_type) == 0) {
+            c->family = families[i].family;
+            c->trunk = families[i].classifier;
+            return GD_OK;
+        }
+    }
+    return gd_fail(err, GD_EUNSUPPORTED, "%s: no text model of type %s is known", c->path, type);
 }
 
 static bool is_neutral(const struct refusal *r, const json_t *v)
@@ -391,14 +427,14 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
         const struct refusal *r = &refusals[i];
 
         value = json_object_get(c->json, r->field);
-        if (c->trunk && strcmp(r->field, "auto_map") == 0) /* the code is not run: a head of ours does what it does */
+        if (c->custom && strcmp(r->field, "auto_map") == 0) /* the code is not run: a head of ours does what it does */
             continue;
         if (value && !(r->allowed & c->family) && !is_neutral(r, value))
             rc = gd_notes_collect(c->problems, refuse(c, r, value, err), err);
         if (rc)
             return rc;
     }
-    json_object_foreach(c->json, field, value) {
+    json_object_foreach((json_t *)c->json, field, value) {
         if (!gd_json_nothing(value) && !is_known(c, field))
             rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is unknown and ignored, as in Transformers",
                               c->path, field);

@@ -74,9 +74,11 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     *slides = false;
     switch (c->family) {
     case GD_FAMILY_LLAMA:
+    case GD_FAMILY_GEMMA:
     case GD_FAMILY_OLMO2:
     case GD_FAMILY_INTERNLM2: return GD_OK;
     case GD_FAMILY_MISTRAL:
+    case GD_FAMILY_MINISTRAL3:
     case GD_FAMILY_PHI3: *slides = true; return GD_OK;
     case GD_FAMILY_OLMO3: *slides = (layer + 1) % 4 != 0; return GD_OK;
     case GD_FAMILY_GEMMA2: *slides = layer % 2 == 0; return GD_OK;
@@ -141,8 +143,8 @@ gd_status gd_config_window(const gd_config *c, size_t layer, size_t *window, gd_
     if (listed && !size)
         return gd_fail(err, GD_EFORMAT, "%s: layer %zu has type \"sliding_attention\", but there is no sliding window",
                        c->path, layer);
-    /* Transformers' Mistral ignores the list: only one that agrees is accepted. */
-    if (c->family == GD_FAMILY_MISTRAL && listed != (size > 0))
+    /* Transformers' Mistral and Ministral 3 ignore the list: only one that agrees is accepted. */
+    if ((c->family == GD_FAMILY_MISTRAL || c->family == GD_FAMILY_MINISTRAL3) && listed != (size > 0))
         return gd_fail(err, GD_EFORMAT,
                        "%s: layer %zu has type \"full_attention\", but \"sliding_window\" is %zu for every "
                        "layer of %s",

@@ -112,6 +112,8 @@ static gd_status check_fields(const gd_rope *r, const gd_config *c, const json_t
 
         for (const char *const *reads = scaled_fields[r->type]; *reads; reads++)
             fine = fine || strcmp(field, *reads) == 0;
+        if (c->family == GD_FAMILY_MINISTRAL3 && r->type == GD_ROPE_YARN)
+            fine = fine || strcmp(field, "llama_4_scaling_beta") == 0 || strcmp(field, "max_position_embeddings") == 0;
         if (strcmp(field, "partial_rotary_factor") == 0 &&
             (c->family == GD_FAMILY_PHI3 || json_number_value(value) == 1))
             fine = true;
@@ -229,6 +231,26 @@ static gd_status read_ratio(gd_rope *r, const gd_config *c, const json_t *o, gd_
     return rc;
 }
 
+/* Ministral 3's: its attention can't do without, and takes the original length from the same object alone. */
+static gd_status read_growth(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    gd_status rc;
+
+    if (c->family != GD_FAMILY_MINISTRAL3)
+        return GD_OK;
+    rc = gd_json_number(&r->growth, o, "llama_4_scaling_beta", c->path, err);
+    if (!rc && !(r->growth >= 0))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"llama_4_scaling_beta\" is %g, but 0 or a positive number is expected", c->path,
+                       r->growth);
+    if (!rc && !gd_json_has(o, "original_max_position_embeddings"))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: \"rope_parameters\" lacks \"original_max_position_embeddings\", by which "
+                       "\"llama_4_scaling_beta\" counts",
+                       c->path);
+    return rc;
+}
+
 static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     gd_status rc = read_original_max(r, c, o, err);
@@ -247,6 +269,8 @@ static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_e
         rc = positive(&r->attention_factor, c, o, "attention_factor", err);
     if (!rc)
         rc = read_truncate(r, c, o, err);
+    if (!rc)
+        rc = read_growth(r, c, o, err);
     if (!rc && r->beta_fast < r->beta_slow)
         return gd_fail(err, GD_EFORMAT,
                        "%s: the field \"beta_fast\" is %g, but at least \"beta_slow\", %g, is expected", c->path,
@@ -381,8 +405,8 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b)
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
            a->original_max_position == b->original_max_position && a->beta_fast == b->beta_fast &&
            a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
-           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate && a->rotary == b->rotary &&
-           memcmp(a->divisor, b->divisor, sizeof a->divisor) == 0;
+           a->mscale_all_dim == b->mscale_all_dim && a->growth == b->growth && a->truncate == b->truncate &&
+           a->rotary == b->rotary && memcmp(a->divisor, b->divisor, sizeof a->divisor) == 0;
 }
 
 static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)
@@ -413,6 +437,16 @@ static gd_status read_local(gd_config *c, const json_t **parameters, gd_error *e
     return read_rope(&c->local, c, json_is_object(local) ? local : NULL, true, err);
 }
 
+/* Ministral 3's class has an embedding of its own where the file has none. */
+static gd_status fill_parameters(gd_config *c, const json_t **parameters, gd_error *err)
+{
+    c->filled = json_pack("{s:s,s:f,s:f,s:i,s:f,s:f,s:f,s:f,s:f}", "rope_type", "yarn", "rope_theta", 1e6, "factor",
+                          16.0, "original_max_position_embeddings", 16384, "beta_fast", 32.0, "beta_slow", 1.0,
+                          "mscale", 1.0, "mscale_all_dim", 1.0, "llama_4_scaling_beta", 0.1);
+    *parameters = c->filled;
+    return c->filled ? GD_OK : gd_fail_memory(err, 512);
+}
+
 /* Transformers 4 writes rope_scaling, 5 writes rope_parameters; where both are set, 5 reads rope_scaling alone. So
  * both are accepted if they describe the same embedding, each with the top level's rope_theta if it has none. */
 gd_status gd_config_rope_read(gd_config *c, gd_error *err)
@@ -425,6 +459,8 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
         rc = find_object(&parameters, c, "rope_parameters", err);
     if (!rc)
         rc = read_local(c, &parameters, err);
+    if (!rc && c->family == GD_FAMILY_MINISTRAL3 && !scaling && !parameters)
+        rc = fill_parameters(c, &parameters, err);
     if (!rc)
         rc = read_rope(&c->rope, c, scaling ? scaling : parameters, false, err);
     if (!rc && scaling && parameters) {

@@ -13,11 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    AT_ONCE = 4 << 20,    /* bytes between two progress reports */
-    NAME_MAX_BYTES = 512, /* of a tensor with LoRA */
-    WHOLE = 3
-};
+enum { AT_ONCE = 4 << 20 /* bytes between two progress reports */, WHOLE = 3 };
 
 struct job {
     const gd_merge_parts *parts;
@@ -76,6 +72,11 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     const gd_adapter *ad = job->parts->adapter;
     gd_status rc = GD_OK;
 
+    if (gd_adapter_image_modules(ad))
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: LoRA on %zu modules that read images would be lost in merging, but LoRA on the language "
+                       "model alone is expected",
+                       gd_adapter_path(ad), gd_adapter_image_modules(ad));
     for (size_t i = 0; !rc && i < gd_adapter_count(ad); i++) {
         const char *module = gd_adapter_module(ad, i);
         const gd_view *view = weight_of(job, module, &rc, err);
@@ -92,21 +93,21 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     return rc;
 }
 
-/* The model's name of a tensor that the checkpoint names without the inner model's prefix; NULL for any other. */
-static const char *inner_name(const struct job *job, const gd_view *view, char *room, size_t size)
+/* The graph's name of a tensor of the checkpoint, if it has another form; where the form in use is empty, its own may
+ * be the graph's all the same, as the head's is. */
+static const char *graph_name(const struct job *job, const gd_view *view, char room[GD_NAME_BYTES])
 {
-    const int len = snprintf(room, size, "model.%s", view->name);
+    const char *name = gd_weights_in_graph(job->parts->weights, view->name, room);
 
-    return len > 0 && (size_t)len < size && gd_weights_find(job->parts->weights, room) == view ? room : NULL;
+    return gd_weights_find(job->parts->weights, name) == view ? name : view->name;
 }
 
 static bool is_embedding(const struct job *job, const gd_view *view)
 {
-    char room[NAME_MAX_BYTES];
-    const char *inner = inner_name(job, view, room, sizeof room);
+    char room[GD_NAME_BYTES];
 
     return gd_adapter_embeds(job->parts->adapter, view->name) ||
-           (inner && gd_adapter_embeds(job->parts->adapter, inner));
+           gd_adapter_embeds(job->parts->adapter, graph_name(job, view, room));
 }
 
 /* The head's type: that of the head it replaces, else that of the largest tensor. */
@@ -284,7 +285,7 @@ static gd_status merge(struct job *job, const gd_view *view, const gd_lora *lora
 static bool find_lora(const struct job *job, const char *name, gd_lora *lora)
 {
     const size_t len = strlen(name);
-    char module[NAME_MAX_BYTES];
+    char module[GD_NAME_BYTES];
 
     if (len < 8 || len - 7 >= sizeof module || strcmp(name + len - 7, ".weight") != 0)
         return false;
@@ -295,17 +296,15 @@ static bool find_lora(const struct job *job, const char *name, gd_lora *lora)
 
 static gd_status write_tensor(struct job *job, const gd_view *view, gd_error *err)
 {
-    char room[NAME_MAX_BYTES];
-    const char *inner;
+    char room[GD_NAME_BYTES];
     gd_lora lora;
 
     for (size_t i = 0; i < WHOLE; i++)
         if (view == &job->whole[i].out)
             return write_whole(job, &job->whole[i], err);
-    if (find_lora(job, view->name, &lora))
+    if (find_lora(job, view->name, &lora) || find_lora(job, graph_name(job, view, room), &lora))
         return merge(job, view, &lora, err);
-    inner = inner_name(job, view, room, sizeof room);
-    return inner && find_lora(job, inner, &lora) ? merge(job, view, &lora, err) : copy(job, view, err);
+    return copy(job, view, err);
 }
 
 /* ---- all tensors ---- */

@@ -43,7 +43,7 @@ static gd_status check_id(const struct wanted *w, const gd_config *config, json_
 /* For an absent field, the getter returns the architecture's default. */
 static gd_status from_config(struct wanted *w, const gd_config *config, gd_error *err)
 {
-    const json_t *value = json_object_get(gd_config_json(config), w->id_key);
+    const json_t *value = json_object_get(gd_config_text_json(config), w->id_key);
     double number;
     gd_status rc;
 

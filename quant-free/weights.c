@@ -30,6 +30,7 @@ struct gd_weights {
     json_t *index;     /* model.safetensors.index.json, or NULL */
     const json_t *map; /* its "weight_map" */
     bool value_head;   /* HEAD_FILE is in the directory */
+    gd_names names;    /* where they are not the graph's */
     gd_notes notes;
 };
 
@@ -297,18 +298,37 @@ static const gd_view *find(const gd_weights *w, const char *name)
     return found ? *found : NULL;
 }
 
-/* The name without INNER, or NULL if it does not begin so. */
-static const char *without_inner(const char *name)
-{
-    return strncmp(name, INNER, strlen(INNER)) == 0 ? name + strlen(INNER) : NULL;
-}
-
 const gd_view *gd_weights_find(const gd_weights *w, const char *name)
 {
-    const gd_view *view = find(w, name);
-    const char *shorter = view ? NULL : without_inner(name);
+    char room[GD_NAME_BYTES];
 
-    return shorter ? find(w, shorter) : view;
+    return find(w, gd_names_in_file(&w->names, name, room));
+}
+
+/* A tensor of any type, listed or held. */
+static bool has(const void *context, const char *name)
+{
+    const gd_weights *w = context;
+
+    for (size_t i = 0; i < w->shard_count; i++)
+        if (gd_st_holds(w->shards[i].st, name))
+            return true;
+    return listed_in(w, name) != NULL;
+}
+
+gd_status gd_weights_settle(gd_weights *w, const gd_names_search *search, gd_error *err)
+{
+    gd_names_search own = *search;
+
+    own.has = has;
+    own.context = w;
+    own.path = w->path;
+    return gd_names_find(&w->names, &own, err);
+}
+
+const char *gd_weights_in_graph(const gd_weights *w, const char *name, char room[GD_NAME_BYTES])
+{
+    return gd_names_in_graph(&w->names, name, room);
 }
 
 /* The index and the shards must agree about a tensor that the model needs, and its type must be one of weights. */
@@ -361,17 +381,12 @@ static gd_status check_module(const gd_weights *w, const char *name, gd_error *e
 
 gd_status gd_weights_check(const gd_weights *w, const char *name, gd_error *err)
 {
-    const char *shorter = without_inner(name);
+    char room[GD_NAME_BYTES];
+    const char *own = gd_names_in_file(&w->names, name, room);
     bool found = false;
-    gd_status rc = check_name(w, name, &found, err);
+    const gd_status rc = check_name(w, own, &found, err);
 
-    if (!rc && !found && shorter)
-        rc = check_name(w, shorter, &found, err);
-    if (!rc && !found)
-        rc = check_module(w, name, err);
-    if (!rc && !found && shorter)
-        rc = check_module(w, shorter, err);
-    return rc;
+    return rc || found ? rc : check_module(w, own, err);
 }
 
 gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *name, gd_error *err)
@@ -380,6 +395,12 @@ gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *
 
     *out = rc ? NULL : gd_weights_find(w, name);
     return rc || *out ? rc : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
+}
+
+/* The name without INNER, or NULL if it does not begin so. */
+static const char *without_inner(const char *name)
+{
+    return strncmp(name, INNER, strlen(INNER)) == 0 ? name + strlen(INNER) : NULL;
 }
 
 const char *gd_weights_other_head(const gd_weights *w)

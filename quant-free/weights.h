@@ -9,6 +9,7 @@
 #define GD_QUANT_FREE_WEIGHTS_H
 
 #include "guerdon.h"
+#include "quant-free/names.h"
 #include "quant-free/view.h"
 
 #include <stdbool.h>
@@ -24,8 +25,14 @@ gd_status gd_weights_unchanged(const gd_weights *weights, gd_error *err);
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 
-/* The tensor, or NULL if there is none that could be weights (BF16, F16, F32). "model.x" is also found as "x", as in a
- * checkpoint saved from the inner model: Transformers adds the prefix. */
+/* Looks up which forms of the graph's names the checkpoint has (names.h); fills in the search's last three fields.
+ * Until then, names are the checkpoint's own. */
+gd_status gd_weights_settle(gd_weights *weights, const gd_names_search *search, gd_error *err);
+
+/* The graph's name of a tensor. */
+const char *gd_weights_in_graph(const gd_weights *weights, const char *name, char room[GD_NAME_BYTES]);
+
+/* The tensor, or NULL if there is none that could be weights (BF16, F16, F32). Names are the graph's. */
 const gd_view *gd_weights_find(const gd_weights *weights, const char *name);
 
 /* Fails if a tensor that the model needs is in dispute between the index and the shards, or has another type, or is

@@ -82,6 +82,8 @@ static void dump_rope(const gd_rope *rope, size_t table, gd_buf *out)
     if (rope->type != GD_ROPE_DEFAULT && rope->type != GD_ROPE_NONE)
         gd_buf_printf(out, " factor %.9g low %.9g high %.9g original %.9g", rope->factor, rope->low_freq_factor,
                       rope->high_freq_factor, rope->original_max_position);
+    if (rope->growth > 0)
+        gd_buf_printf(out, " growth %.9g", rope->growth);
     gd_buf_str(out, "\n");
 }
 

@@ -12,16 +12,17 @@
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
-#define GD_GRAPH_KEYS(X)                                                                                             \
-    X(op)                                                                                                            \
-    X(in)                                                                                                            \
-    X(w)                                                                                                             \
-    X(out)                                                                                                           \
-    X(size)                                                                                                          \
-    X(heads)                                                                                                         \
-    X(eps)                                                                                                           \
-    X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) X(temperature) \
-        X(from) X(every) X(shift) X(if)
+#define GD_GRAPH_KEYS(X)                                                                                               \
+    X(op)                                                                                                              \
+    X(in)                                                                                                              \
+    X(w)                                                                                                               \
+    X(out)                                                                                                             \
+    X(size)                                                                                                            \
+    X(heads)                                                                                                           \
+    X(eps)                                                                                                             \
+    X(unit_offset)                                                                                                     \
+    X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) X(temperature) X(from) X(every) \
+        X(shift) X(if) X(grows)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
@@ -62,10 +63,10 @@ typedef struct gd_graph_place {
 typedef struct gd_graph {
     gd_yaml *doc; /* owns all strings */
     gd_arena arena;
-    const char *name, *about;                      /* about: for which checkpoints it is, or NULL */
-    const gd_yaml_node *matches, *expects, *sizes; /* expects may be NULL */
-    const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
-    gd_graph_node *nodes;                          /* in order */
+    const char *name, *about;                              /* about: for which checkpoints it is, or NULL */
+    const gd_yaml_node *matches, *expects, *sizes, *names; /* expects and names may be NULL */
+    const gd_yaml_node *times, *carry, *prefix;            /* of the one repeat */
+    gd_graph_node *nodes;                                  /* in order */
     size_t node_count;
     const gd_yaml_node *head_sizes, *head_expects; /* those of a head's own file, or NULL */
     const gd_yaml_node *head;           /* the root of a head's own file, which has replaced the graph's, or NULL */

@@ -60,6 +60,9 @@ size_t gd_made_find(const gd_maker *m, const gd_yaml_node *name);
 /* Finds the values that leave the plan: the score, and those with labels. */
 gd_status gd_make_outputs(gd_maker *m);
 
+/* Fills plan->aliases: those of the graph, and those that any graph has. */
+gd_status gd_make_aliases(gd_maker *m);
+
 /* Fills plan->buffers and plan->line_bytes. */
 gd_status gd_make_buffers(gd_maker *m);
 

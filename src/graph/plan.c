@@ -71,13 +71,15 @@ static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_pla
 }
 
 /* The layer's rotary table; layers with equal ones share it. */
-static gd_status set_table(const gd_maker *m, gd_plan_step *step, size_t layer)
+static gd_status set_table(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
 {
     gd_plan *plan = m->plan;
     size_t i = 0;
     gd_rope rope;
     gd_status rc = gd_config_rope(m->config, layer, &rope, m->err);
 
+    if (!node->key[GD_KEY_grows])
+        rope.growth = 0;
     while (!rc && i < plan->rope_count && !gd_rope_equal(&plan->ropes[i], &rope))
         i++;
     if (!rc && i == GD_PLAN_ROPES)
@@ -109,7 +111,7 @@ static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
         if (!rc && node->op == GD_OP_attention)
             rc = set_window(m, node, step, (size_t)layer);
         if (!rc && node->op == GD_OP_rope)
-            rc = set_table(m, step, (size_t)layer);
+            rc = set_table(m, node, step, (size_t)layer);
         if (rc)
             return rc;
         plan->step_count++;
@@ -142,6 +144,23 @@ static gd_status make_steps(gd_maker *m)
     for (size_t i = 0; !rc && i < plan->layers; i++)
         rc = unroll(m, GD_PART_LAYER, (int)i);
     return rc ? rc : unroll(m, GD_PART_AFTER, -1);
+}
+
+/* Ignoring a growth that config.json has and the graph lacks would change the result. */
+static gd_status check_growth(const gd_maker *m)
+{
+    const gd_plan *plan = m->plan;
+    bool grows = false;
+    gd_rope rope;
+    gd_status rc = gd_config_rope(m->config, 0, &rope, m->err);
+
+    for (size_t i = 0; i < plan->rope_count; i++)
+        grows |= plan->ropes[i].growth > 0;
+    if (!rc && rope.growth > 0 && !grows)
+        return gd_fail(m->err, GD_EUNSUPPORTED,
+                       "%s: the field \"llama_4_scaling_beta\" is %g, but no rope of the graph %s has it as grows",
+                       gd_config_path(m->config), rope.growth, plan->graph_name);
+    return rc;
 }
 
 static gd_status name_head(const gd_maker *m)
@@ -181,15 +200,18 @@ static gd_status fill_plan(gd_maker *m)
         rc = make_place(m, &m->graph->place, &plan->place);
     if (!rc)
         rc = make_place(m, &m->graph->also, &plan->also);
-    if (rc)
-        return rc;
-    rc = gd_make_sizes(m);
+    if (!rc)
+        rc = gd_make_aliases(m);
+    if (!rc)
+        rc = gd_make_sizes(m);
     if (!rc)
         rc = gd_make_pattern(m);
     if (!rc)
         rc = gd_make_buffers(m);
     if (!rc)
         rc = make_steps(m);
+    if (!rc)
+        rc = check_growth(m);
     if (!rc)
         rc = gd_make_narrow(m);
     if (rc)

@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 #include "guerdon.h"
 #include "quant-free/config.h"
+#include "quant-free/names.h"
 #include "quant-free/view.h"
 
 typedef enum gd_extent {
@@ -135,6 +136,9 @@ typedef struct gd_plan {
     gd_plan_place also;           /* if place_count is 2: and where else */
     unsigned place_count;         /* 1 or 2: the pooled rows of a text are in this order, unless it has steps */
     gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
+    gd_alias aliases[GD_ALIASES_MAX]; /* other forms of the weights' names */
+    size_t alias_count;
+    const char *inner;            /* PEFT's name for "model.", in an adapter that is trained for this model */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
     size_t rope_count;            /* at least 1 */
     gd_arena arena;               /* owns all of the above */

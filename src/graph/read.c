@@ -14,7 +14,7 @@ static const struct rule {
     [GD_OP_embedding] = { BIT(in) | BIT(w) | BIT(out), BIT(scale) },
     [GD_OP_rms_norm] = { BIT(in) | BIT(w) | BIT(out) | BIT(eps), BIT(unit_offset) | BIT(heads) },
     [GD_OP_linear] = { BIT(in) | BIT(w) | BIT(out) | BIT(size), BIT(lora) | BIT(bias_if) },
-    [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), 0 },
+    [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), BIT(grows) },
     [GD_OP_attention] = { BIT(in) | BIT(out) | BIT(mask), BIT(scale) | BIT(softcap) | BIT(window) },
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
     [GD_OP_act] = { BIT(in) | BIT(out) | BIT(act), BIT(slope) },
@@ -319,9 +319,9 @@ static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map
 static gd_status read_top(gd_graph_reader *r)
 {
     static const char *const names[] = {
-        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about"
+        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about", "names"
     };
-    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, COUNT };
+    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, NAMES, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -346,6 +346,8 @@ static gd_status read_top(gd_graph_reader *r)
         rc = gd_read_name(r, k, "a size");
     if (!rc && top[EXPECTS])
         rc = gd_yaml_expect(doc, top[EXPECTS], GD_YAML_MAP, "expects", r->err);
+    if (!rc && top[NAMES])
+        rc = gd_read_names(r, top[NAMES]);
     if (!rc)
         rc = read_numerics(r, top[NUMERICS]);
     if (rc)
@@ -354,6 +356,7 @@ static gd_status read_top(gd_graph_reader *r)
     graph->matches = top[MATCHES];
     graph->sizes = top[SIZES];
     graph->expects = top[EXPECTS];
+    graph->names = top[NAMES];
     return read_nodes(r, top[NODES]);
 }
 

@@ -37,6 +37,9 @@ gd_status gd_read_also(gd_graph_reader *r, const gd_yaml_node *also);
 /* The columns of a value that have names. */
 gd_status gd_read_labels(const gd_graph_reader *r, const gd_yaml_node *map);
 
+/* Checks `names`: {beginning: [others]}. */
+gd_status gd_read_names(const gd_graph_reader *r, const gd_yaml_node *map);
+
 /* Adds a node to the graph's. */
 gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map);
 

@@ -70,6 +70,13 @@ static double attention_factor(const gd_rope *rope)
     return yarn_mscale(rope->factor, 1);
 }
 
+/* Queries that grow with the position are rotated by a table of their own. */
+static double growth(const gd_rope *rope, size_t position)
+{
+    return rope->growth > 0 ? 1 + rope->growth * gd_real_log(1 + floor((double)position / rope->original_max_position))
+                            : 1;
+}
+
 /* Radians per position by which pair i of the head is rotated. */
 static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 {
@@ -97,8 +104,8 @@ void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float
             double sine, cosine;
 
             gd_real_sincos((double)p * frequency, &sine, &cosine);
-            cos_table[p * half + i] = (float)(cosine * size);
-            sin_table[p * half + i] = (float)(sine * size);
+            cos_table[p * half + i] = (float)(cosine * (size * growth(rope, p)));
+            sin_table[p * half + i] = (float)(sine * (size * growth(rope, p)));
         }
     }
 }

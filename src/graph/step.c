@@ -151,16 +151,6 @@ gd_status gd_step_linear(const gd_maker *m, const gd_graph_node *node, gd_plan_s
     return GD_OK;
 }
 
-gd_status gd_step_rope(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
-{
-    gd_status rc = read_heads(m, node, step);
-
-    *cols = gd_step_in_cols(m, step, 0);
-    if (rc)
-        return rc;
-    return gd_step_check_cols(m, node, step, 0, step->params.heads * m->plan->head_dim, "heads * head_dim");
-}
-
 static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const char *what, const char *only)
 {
     gd_status rc = gd_yaml_expect(m->graph->doc, node, GD_YAML_SCALAR, what, m->err);
@@ -169,6 +159,18 @@ static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const c
         rc = gd_yaml_fail(m->graph->doc, node, m->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected", what,
                           node->text, only);
     return rc;
+}
+
+gd_status gd_step_rope(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    gd_status rc = read_heads(m, node, step);
+
+    *cols = gd_step_in_cols(m, step, 0);
+    if (!rc && node->key[GD_KEY_grows])
+        rc = check_word(m, node->key[GD_KEY_grows], "grows", "llama_4_scaling_beta");
+    if (rc)
+        return rc;
+    return gd_step_check_cols(m, node, step, 0, step->params.heads * m->plan->head_dim, "heads * head_dim");
 }
 
 gd_status gd_step_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)

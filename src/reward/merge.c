@@ -6,6 +6,7 @@
 #include "base/guard.h"
 #include "base/mem.h"
 #include "engine/bind.h"
+#include "engine/settle.h"
 #include "quant-free/merge_write.h"
 #include "reward/choose_head.h"
 #include "reward/head_made.h"
@@ -181,7 +182,11 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     if (!rc)
         rc = make_plan(s, options, operand, err);
     if (!rc)
+        rc = gd_settle_weights(s->weights, s->plan, err);
+    if (!rc)
         rc = gd_adapter_open(&s->adapter, s->adapter_dir, s->plan->head, err);
+    if (!rc)
+        rc = gd_settle_adapter(s->adapter, s->plan, err);
     if (!rc)
         rc = gd_head_open(&s->head, s->weights, s->adapter, s->plan->head, err);
     if (!rc)

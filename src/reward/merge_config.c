@@ -94,6 +94,8 @@ static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *er
     json_decref(tokenizer);
     if (!rc && ids.has_pad)
         rc = has_row(&has, from->config, ids.pad, err);
+    if (gd_config_nested(from->config))
+        json = json_object_get(json, "text_config");
     if (!rc && has && json_object_set_new(json, "pad_token_id", json_integer(ids.pad)))
         rc = gd_fail_memory(err, 64);
     return rc;
@@ -104,10 +106,12 @@ static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *er
 static gd_status set_architecture(json_t *json, const gd_config *config, gd_error *err)
 {
     static const char class[] = "ForSequenceClassification";
-    const char *name = gd_config_trunk(config), *end = strstr(name, "For");
+    const char *name = gd_config_trunk(config), *end = strstr(name, "For"), *known = gd_config_classifier(config);
     gd_buf made = { 0 };
     json_t *list;
 
+    if (known)
+        return json_object_set_new(json, "architectures", json_pack("[s]", known)) ? gd_fail_memory(err, 64) : GD_OK;
     if (!end)
         return gd_fail(err, GD_EUNSUPPORTED, "%s: the architecture is %s, but one with \"For\" in its name is expected",
                        gd_config_path(config), name);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/samefile.h"
+#include "engine/settle.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
 #include "reward/choose_head.h"
@@ -246,8 +247,12 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
         rc = gd_weights_open(&model->weights, model->dir, err);
     if (!rc)
         rc = make_plan(model, options, operand, err);
+    if (!rc)
+        rc = gd_settle_weights(model->weights, model->plan, err);
     if (!rc && model->adapter_dir)
         rc = gd_adapter_open(&model->adapter, model->adapter_dir, model->plan->head, err);
+    if (!rc && model->adapter)
+        rc = gd_settle_adapter(model->adapter, model->plan, err);
     if (!rc)
         rc = gd_head_open(&model->head, model->weights, model->adapter, model->plan->head, err);
     if (!rc)

@@ -7,12 +7,35 @@
 
 #include <string.h>
 
-static void put_targets(gd_buf *out, const gd_targets *targets)
+/* A model that reads images as well has modules of the same names for that: only the language model's are meant. */
+static void put_language_targets(gd_buf *out, const gd_targets *targets)
 {
+    gd_buf text = { 0 };
+
+    gd_buf_str(&text, "model\\.language_model\\..*\\.(?:");
+    for (size_t i = 0; i < targets->count; i++)
+        gd_buf_printf(&text, "%s%s", i ? "|" : "", targets->names[i]);
+    gd_buf_str(&text, ")");
+    gd_buf_json_string(out, gd_buf_cstr(&text) ? text.data : "", text.len);
+    out->failed |= text.failed;
+    gd_buf_str(out, ",\n");
+    gd_buf_free(&text);
+}
+
+static bool is_inner(const gd_save_parts *parts) { return strcmp(parts->tuning->plan->inner, "model.") != 0; }
+
+static void put_targets(gd_buf *out, const gd_save_parts *parts)
+{
+    const gd_targets *targets = parts->targets;
+
     gd_buf_str(out, "  \"target_modules\": ");
     if (targets->pattern) {
         gd_buf_json_string(out, targets->given, strlen(targets->given));
         gd_buf_str(out, ",\n");
+        return;
+    }
+    if (is_inner(parts)) {
+        put_language_targets(out, targets);
         return;
     }
     gd_buf_str(out, "[\n");
@@ -33,11 +56,14 @@ static void put_pattern(gd_buf *out, const gd_save_parts *parts, bool alpha)
     for (size_t i = 0; i < parts->tuning->count; i++) {
         const gd_tuned *m = &parts->tuning->modules[i];
         const gd_lora *lora = &parts->tuning->lora[m->step];
-        const char *name = parts->tuning->plan->steps[m->step].lora;
+        const char *name = parts->tuning->plan->steps[m->step].lora, *put;
+        char room[GD_NAME_BYTES];
 
         if (m->rank == parts->rank && lora->scale == (float)(parts->alpha / (double)parts->rank))
             continue;
         gd_buf_str(out, lead);
+        put = gd_names_put(name, "model.", parts->tuning->plan->inner, room);
+        name = put ? put : name;
         gd_buf_json_string(out, name, strlen(name));
         gd_buf_str(out, ": ");
         gd_buf_json_double(out, alpha ? (double)lora->scale * (double)m->rank : (double)m->rank);
@@ -79,7 +105,7 @@ static void put_config(gd_buf *out, const gd_save_parts *parts)
     gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": ", parts->rank);
     put_pattern(out, parts, false);
     gd_buf_str(out, ",\n  \"revision\": null,\n");
-    put_targets(out, parts->targets);
+    put_targets(out, parts);
     gd_buf_printf(out, "  \"task_type\": %s,\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n",
                   is_classifier(parts->tuning) ? "\"SEQ_CLS\"" : "null");
 }

@@ -22,7 +22,8 @@ struct list {
     struct tensor *all; /* [count] */
     const gd_view **order;
     size_t count;
-    const char *lead; /* of all names */
+    const char *lead;  /* of all names */
+    const char *inner; /* for the "model." of an adapter's */
 };
 
 /* ---- the list ---- */
@@ -35,11 +36,20 @@ static void drop(struct list *list)
     gd_free(list->order);
 }
 
+/* In an adapter, as the class that it is for has it in memory. */
+static const char *saved_name(const struct list *list, const char *name, char room[GD_NAME_BYTES])
+{
+    const char *put = *list->lead ? gd_names_put(name, "model.", list->inner, room) : NULL;
+
+    return put ? put : name;
+}
+
 static void add(struct list *list, const gd_view *view, float *values, const char *part, const char *moment)
 {
     struct tensor *t = &list->all[list->count];
+    char room[GD_NAME_BYTES];
 
-    gd_buf_printf(&t->name, "%s%s%s%s", list->lead, view->name, part, moment);
+    gd_buf_printf(&t->name, "%s%s%s%s", list->lead, saved_name(list, view->name, room), part, moment);
     t->values = values;
     t->view = *view;
     t->view.name = gd_buf_cstr(&t->name);
@@ -63,6 +73,7 @@ static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensor
     const size_t most = (2 * tuning->count + tuning->weight_count + 1) * (which == GD_TENSORS_VALUES ? 1 : 2);
     bool failed = false;
 
+    list->inner = tuning->plan->inner;
     list->lead = tuning->full ? "" : "base_model.model.";
     list->all = gd_alloc_zero(most, sizeof *list->all);
     list->order = gd_alloc(most, sizeof *list->order);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "engine/bind.h"
+#include "engine/settle.h"
 #include "quant-free/convert.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
@@ -138,6 +139,11 @@ static gd_status begin_full(gd_training *t, gd_error *err)
 
     if (t->settings.trl && special->has_pad && gd_config_has(t->model->config, "pad_token_id"))
         t->settings.trainer.still = special->pad + (size_t)1; /* PyTorch's padding_idx */
+    if (!rc && gd_config_nested(t->model->config))
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: full is given, but the model reads images as well, and what it does that with would be "
+                       "lost; an adapter is expected",
+                       t->model->dir);
     if (!rc)
         rc = open_full(t, err);
     if (!rc)
@@ -232,6 +238,8 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 
     if (!rc)
         rc = gd_adapter_open(&t->init, dir, plan->head, err);
+    if (!rc)
+        rc = gd_settle_adapter(t->init, plan, err);
     if (!rc && gd_adapter_embedding(t->init))
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the adapter holds an embedding, which can't be trained",
                      gd_adapter_path(t->init));

@@ -231,8 +231,9 @@ void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
     gd_engine_close(engine);
 }
 
-const char *const learning_models[LEARNING_MODELS] = { "gemma2",     "gemma3", "llama",   "mistral", "qwen2",
-                                                       "qwen2-tied", "qwen3",  "smollm3", "olmo2",   "olmo3" };
+const char *const learning_models[LEARNING_MODELS] = { "gemma",      "gemma2",  "gemma3", "llama",
+                                                       "ministral3", "mistral", "qwen2",  "qwen2-tied",
+                                                       "qwen3",      "smollm3", "olmo2",  "olmo3" };
 
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest)
 {

@@ -41,7 +41,7 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
                    bool share, size_t longest);
 
 /* A golden model with its adapter, and the first texts of its reference scores. */
-enum { LEARNING_MODELS = 10 };
+enum { LEARNING_MODELS = 12 };
 extern const char *const learning_models[LEARNING_MODELS];
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest);
 

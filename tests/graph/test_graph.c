@@ -88,6 +88,21 @@ static void expect_refusal(const gd_config *config, const char *file, const char
     assert_int_equal(gd_mem_live(), live);
 }
 
+/* What config.json says of the queries, a graph can't leave out. */
+static void a_growth_is_not_ignored(void **state)
+{
+    gd_config *config = golden("ministral3");
+    gd_buf b = replaced(base, "[Qwen2ForSequenceClassification", "[Ministral3ForSequenceClassification");
+
+    (void)state;
+    write_file(GRAPH, b.data, b.len);
+    expect_refusal(config, GRAPH,
+                   "config.json: the field \"llama_4_scaling_beta\" is 0.1, but no rope of the graph qwen2 has it as "
+                   "grows");
+    gd_buf_free(&b);
+    gd_config_close(config);
+}
+
 static void bad_graphs_are_refused_by_sentence(void **state)
 {
     static const struct {
@@ -205,9 +220,9 @@ static void config_is_refused_by_sentence(void **state)
         { "qwen3", "\"vocab_size\"", "\"mlp_bias\": true, \"vocab_size\"",
           "config.json: the field \"mlp_bias\" is true, but the graph qwen3 requires false" },
         { "qwen2", "Qwen2ForSequenceClassification", "Qwen2ForQuestionAnswering",
-          "config.json: the architecture Qwen2ForQuestionAnswering is not supported, but gemma2, gemma3, internlm2, "
-          "llama, mistral, olmo2, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be described in a "
-          "graph file (--graph FILE)" },
+          "config.json: the architecture Qwen2ForQuestionAnswering is not supported, but gemma, gemma2, gemma3, "
+          "internlm2, llama, ministral3, mistral, olmo2, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind "
+          "may be described in a graph file (--graph FILE)" },
     };
 
     (void)state;
@@ -458,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_graphs_are_refused_by_sentence),
+        cmocka_unit_test(a_growth_is_not_ignored),
         cmocka_unit_test(a_file_makes_the_same_plan),
         cmocka_unit_test(fp32_operands_change_the_types_alone),
         cmocka_unit_test(config_reaches_the_plan),

@@ -6,8 +6,9 @@
 #include "base/mem.h"
 #include "graph/plan.h"
 
-static const char *const models[] = { "qwen2",  "qwen2-tied", "qwen2-causal", "llama", "mistral", "qwen3",
-                                      "gemma2", "gemma3",     "smollm3",      "olmo2", "olmo3",   "phi3" };
+static const char *const models[] = { "qwen2",      "qwen2-tied", "qwen2-causal", "llama",   "mistral",
+                                      "qwen3",      "gemma2",     "gemma3",       "smollm3", "gemma",
+                                      "ministral3", "olmo2",      "olmo3",        "phi3" };
 
 static gd_plan *plan_of(const char *model, gd_dtype operand)
 {

@@ -278,7 +278,7 @@ static const struct config_case field_cases[] = {
     { "architectures empty", "{\"architectures\":[],\"model_type\":\"mistral\"" FINE "}", "" },
     { "model_type unknown", "{\"architectures\":[],\"model_type\":\"phoenix\"}",
       "\"architectures\" is missing, and the field \"model_type\" is \"phoenix\", but llama, qwen2, mistral, qwen3, "
-      "gemma2, internlm2, gemma3_text, smollm3, olmo2, olmo3 or phi3 is expected" },
+      "gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3, olmo2, olmo3 or phi3 is expected" },
     { "model_type a number", "{\"model_type\":2}", "the field \"model_type\" is an integer, but a string is expected" },
     { "model_type alone, two labels", "{\"model_type\":\"qwen2\",\"num_labels\":2" FINE "}",
       "the model has 2 labels, but a reward model with one score is expected" },

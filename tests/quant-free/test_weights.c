@@ -182,26 +182,67 @@ static void a_disagreement_is_noted(void **state)
     }
 }
 
-/* Transformers adds the prefix of the inner model where a checkpoint lacks it. */
-static void the_inner_models_prefix_may_be_absent(void **state)
+static const gd_alias inner = { "model.", { "language_model.model.", "" }, 2 };
+
+static gd_status settle(gd_weights *w, const char *const *wanted, size_t count, gd_error *err)
 {
-    const gd_view *view;
+    const gd_names_search search = { .aliases = &inner, .alias_count = 1, .wanted = wanted, .count = count };
+
+    return gd_weights_settle(w, &search, err);
+}
+
+/* A graph's name is looked for under the one form of it that the checkpoint has. */
+static void the_inner_model_may_have_another_prefix(void **state)
+{
+    static const char *const wanted[] = { "model.norm.weight", "model.a", "score.weight" };
+    static const struct {
+        const char *header, *norm, *other;
+    } cases[] = {
+        { "{" TENSOR("a", "0", "4") "," TENSOR("norm.weight", "4", "8") "}", "norm.weight", "a" },
+        { "{" TENSOR("model.a", "0", "4") "," TENSOR("model.norm.weight", "4", "8") "}", "model.norm.weight",
+          "model.a" },
+        { "{" TENSOR("language_model.model.a", "0", "4") "," TENSOR("language_model.model.norm.weight", "4", "8") "}",
+          "language_model.model.norm.weight", "language_model.model.a" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const gd_view *view;
+        char room[GD_NAME_BYTES];
+        gd_weights *w;
+
+        write_st(*state, "model.safetensors", cases[i].header, 8);
+        assert_ok(gd_weights_open(&w, *state, test_err));
+        assert_ok(settle(w, wanted, 3, test_err));
+        assert_string_equal(gd_weights_find(w, "model.norm.weight")->name, cases[i].norm);
+        assert_string_equal(gd_weights_find(w, "model.a")->name, cases[i].other);
+        assert_string_equal(gd_weights_in_graph(w, cases[i].other, room), "model.a");
+        assert_ok(gd_weights_need(&view, w, "model.norm.weight", test_err));
+        assert_null(gd_weights_find(w, "model.b"));
+        assert_null(gd_weights_find(w, "mod.norm.weight"));
+        gd_weights_close(w);
+    }
+}
+
+static void two_prefixes_are_refused(void **state)
+{
+    static const char *const wanted[] = { "model.norm.weight", "model.a" };
+    gd_error err = { GD_OK, "" };
     gd_weights *w;
 
     write_st(*state, "model.safetensors",
-             "{" TENSOR("a", "0", "4") "," TENSOR("model.a", "4", "8") "," TENSOR("norm.weight", "8", "12") "}", 12);
+             "{" TENSOR("norm.weight", "0", "4") "," TENSOR("language_model.model.a", "4", "8") "}", 8);
     assert_ok(gd_weights_open(&w, *state, test_err));
-    assert_string_equal(gd_weights_find(w, "model.norm.weight")->name, "norm.weight");
-    assert_ok(gd_weights_need(&view, w, "model.norm.weight", test_err));
-    assert_string_equal(gd_weights_find(w, "model.a")->name, "model.a"); /* its own name comes first */
-    assert_null(gd_weights_find(w, "model.b"));
-    assert_null(gd_weights_find(w, "mod.norm.weight"));
+    assert_int_equal(settle(w, wanted, 2, &err), GD_EFORMAT);
+    assert_contains(err.text,
+                    "model.safetensors: there are both \"language_model.model.a\" and \"norm.weight\", but the "
+                    "model's tensors under one of these names are expected");
     gd_weights_close(w);
 }
 
 /* What is there in place of a weight: GPTQ, AWQ, bitsandbytes in 8 and in 4 bits, fp8. */
 static void quantised_weights_are_refused_for_what_they_are(void **state)
 {
+    static const char *const wanted[] = { "model.m.weight", "model.m.qweight" };
     static const struct {
         const char *tensor, *dtype, *want;
     } cases[] = {
@@ -229,6 +270,7 @@ static void quantised_weights_are_refused_for_what_they_are(void **state)
                        cases[i].tensor, cases[i].dtype);
         write_st(*state, "model.safetensors", header, 4);
         assert_ok(gd_weights_open(&w, *state, test_err));
+        assert_ok(settle(w, wanted, 2, test_err));
         wrong += !said(cases[i].tensor, in_dir(*state, "model.safetensors"),
                        gd_weights_check(w, "model.m.weight", &err), &err, cases[i].want ? cases[i].want : "");
         gd_weights_close(w);
@@ -305,7 +347,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(indexes_are_checked, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_tensor_in_two_shards_is_refused, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_disagreement_is_noted, dir_setup, teardown),
-        cmocka_unit_test_setup_teardown(the_inner_models_prefix_may_be_absent, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_inner_model_may_have_another_prefix, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(two_prefixes_are_refused, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(quantised_weights_are_refused_for_what_they_are, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(shards_are_whole_regular_files, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_right_files_are_chosen, dir_setup, teardown),

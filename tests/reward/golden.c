@@ -4,8 +4,9 @@
 #include <jansson.h>
 #include <math.h>
 
-const char *const golden_models[GOLDEN_MODELS] = { "qwen2",  "qwen2-tied", "llama", "mistral", "qwen3", "gemma2",
-                                                   "gemma3", "smollm3",    "olmo2", "olmo3",   "phi3" };
+const char *const golden_models[GOLDEN_MODELS] = { "qwen2",  "qwen2-tied", "llama",   "mistral", "qwen3",
+                                                   "gemma2", "gemma3",     "smollm3", "gemma",   "ministral3",
+                                                   "olmo2",  "olmo3",      "phi3" };
 const char *const golden_edges[GOLDEN_EDGES] = { "blocks", "denormals" };
 
 static double number(const json_t *line, const char *key)

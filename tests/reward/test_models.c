@@ -43,20 +43,20 @@ static void each_has_a_name_and_says_what_it_is_for(void **state)
 /* A model whose config.json names the class has the graph under which the class is listed. */
 static void each_class_has_the_graph_it_is_listed_under(void **state)
 {
+    static const char sizes[] =
+        "\"rms_norm_eps\":1e-6,\"hidden_size\":64,\"intermediate_size\":64,\"num_hidden_layers\":2,"
+        "\"num_attention_heads\":4,\"num_key_value_heads\":4,\"vocab_size\":8";
     json_t *json = listed(), *trunk, *class_name;
     size_t i, k, own = 0;
 
     json_array_foreach(json_object_get(json, "trunks"), i, trunk)
         json_array_foreach(json_object_get(trunk, "classes"), k, class_name) {
-            char text[400];
+            char text[800];
             gd_config *config;
             gd_graph graph;
 
-            (void)snprintf(
-                text, sizeof text,
-                "{\"rms_norm_eps\":1e-6,\"architectures\":[\"%s\"],\"hidden_size\":64,\"intermediate_size\":64,"
-                "\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":4,\"vocab_size\":8}",
-                json_string_value(class_name));
+            (void)snprintf(text, sizeof text, "{\"architectures\":[\"%s\"],%s,\"text_config\":{%s}}",
+                           json_string_value(class_name), sizes, sizes);
             write_text(*state, "config.json", text);
             assert_ok(gd_config_open(&config, *state, test_err));
             assert_ok(gd_graph_open(&graph, NULL, gd_config_trunk(config), "config.json", test_err));
@@ -92,7 +92,8 @@ static void a_graph_is_taken_by_its_name(void **state)
     assert_contains(json, "\"description\":\"value_head\""); /* heads are looked for as without a name */
     gd_string_free(json);
     assert_int_equal(inspect_with_graph(*state, "qwen", &json, &unknown), GD_EUSAGE);
-    assert_contains(unknown.text, "graph is \"qwen\": neither a file nor one of the built-in graphs, gemma2, gemma3, ");
+    assert_contains(unknown.text,
+                    "graph is \"qwen\": neither a file nor one of the built-in graphs, gemma, gemma2, gemma3, ");
     assert_int_equal(inspect_with_graph(*state, "qwen3", &json, &other), GD_EUNSUPPORTED);
     assert_contains(other.text, "the graph does not match config.json's architecture, Qwen2ForSequenceClassification");
 }

@@ -77,11 +77,11 @@ static const struct refused_case {
       "but "
       "config.json requires [1536, 96]" },
     { "another architecture", other_architecture, NULL,
-      "the architecture OlmoForCausalLM is not supported, but gemma2, gemma3, internlm2, llama, mistral, olmo2, phi3, "
-      "qwen2, qwen3, smollm3 are" },
+      "the architecture OlmoForCausalLM is not supported, but gemma, gemma2, gemma3, internlm2, llama, ministral3, "
+      "mistral, olmo2, phi3, qwen2, qwen3, smollm3 are" },
     { "an encoder", encoder, NULL,
-      "an encoder; only decoders, whose tokens see those before them, are supported (gemma2, gemma3, "
-      "internlm2, llama, mistral, olmo2, phi3, qwen2, qwen3, smollm3)" },
+      "an encoder; only decoders, whose tokens see those before them, are supported (gemma, gemma2, gemma3, "
+      "internlm2, llama, ministral3, mistral, olmo2, phi3, qwen2, qwen3, smollm3)" },
     { "GGUF", replace_by_gguf, NULL,
       "m: GGUF is not supported; the checkpoint that it was made from, a directory with config.json and safetensors "
       "files, is expected" },

@@ -153,7 +153,8 @@ write_heads()
 write_fused()
 for suffix, adapter, form in (('', True, lambda g: g), ('-all', False, folded)):
     errors = {}
-    for name in ('gemma2', 'gemma3', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3', 'olmo2', 'olmo3'):
+    for name in ('gemma', 'gemma2', 'gemma3', 'llama', 'ministral3', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3',
+                 'olmo2', 'olmo3'):
         write(name, suffix, errors, adapter, form)
     with open(os.path.join(sys.argv[1], 'gradients', 'bf16%s.json' % suffix), 'w') as f:
         json.dump(errors, f, indent=1)

@@ -7,14 +7,14 @@ import sys, os, json, gzip, random, shutil
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, normalizers, decoders, trainers, Regex, AddedToken
 from transformers import (PreTrainedTokenizerFast, Qwen2Config, LlamaConfig, MistralConfig, Qwen3Config, Gemma2Config,
-                          Gemma3TextConfig, SmolLM3Config, Olmo2Config, Olmo3Config, Phi3Config,
+                          Gemma3TextConfig, SmolLM3Config, GemmaConfig, Ministral3Config, Olmo2Config, Olmo3Config, Phi3Config,
                           AutoModelForSequenceClassification)
 from olmo import register
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 out, seed = sys.argv[1], int(sys.argv[2])
 hh = sys.argv[3]
-want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3', 'olmo2', 'olmo3', 'phi3']
+want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3', 'gemma', 'ministral3', 'olmo2', 'olmo3', 'phi3']
 os.makedirs(out, exist_ok=True)
 register()
 rng = random.Random(seed)
@@ -47,6 +47,10 @@ def cfg(a):
     if a == 'gemma3': return Gemma3TextConfig(**common, head_dim=32, query_pre_attn_scalar=24, sliding_window=48, layer_types=['sliding_attention', 'full_attention', 'sliding_attention'],
                                               rope_parameters={'full_attention': {'rope_type': 'linear', 'rope_theta': 1e6, 'factor': 8.0}, 'sliding_attention': {'rope_type': 'default', 'rope_theta': 1e4}})
     if a == 'smollm3': return SmolLM3Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e6}, no_rope_layers=[1, 0, 1], tie_word_embeddings=True)
+    if a == 'gemma': return GemmaConfig(**{**common, 'num_key_value_heads': 1}, head_dim=32)
+    if a == 'ministral3': return Ministral3Config(**common, head_dim=24, tie_word_embeddings=True, rope_parameters={
+        'rope_type': 'yarn', 'rope_theta': 1e6, 'factor': 16.0, 'original_max_position_embeddings': 64, 'beta_fast': 32.0, 'beta_slow': 1.0,
+        'mscale': 1.0, 'mscale_all_dim': 1.0, 'llama_4_scaling_beta': 0.1})
     if a == 'olmo2': return Olmo2Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e5}, tie_word_embeddings=False)
     if a == 'olmo3': return Olmo3Config(**{**common, 'hidden_size': 64, 'intermediate_size': 144, 'num_hidden_layers': 4, 'num_attention_heads': 4}, sliding_window=48, rope_parameters={'rope_type': 'yarn', 'rope_theta': 5e5, 'factor': 8.0, 'original_max_position_embeddings': 128, 'attention_factor': 1.2079441541679836, 'beta_fast': 32, 'beta_slow': 1}, tie_word_embeddings=False)
     if a == 'phi3': return Phi3Config(**{**common, 'hidden_size': 64, 'intermediate_size': 144, 'num_attention_heads': 4, 'bos_token_id': None}, original_max_position_embeddings=512, partial_rotary_factor=0.75,
