@@ -69,9 +69,9 @@ static void each_field_and_part_is_named(void **state)
 static void an_unknown_class_has_a_neighbour(void **state)
 {
     static const char *const want[] = {
-        "/config.json: the architecture Qwen3MoeForCausalLM is not supported, but gemma2, gemma3, internlm2, llama, "
-        "mistral, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be described in a graph file "
-        "(--graph FILE)",
+        "/config.json: the architecture Qwen3MoeForCausalLM is not supported, but gemma, gemma2, gemma3, internlm2, "
+        "llama, ministral3, mistral, olmo2, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be "
+        "described in a graph file (--graph FILE)",
         "/config.json: of the classes that are known, Qwen3ForCausalLM is nearest to Qwen3MoeForCausalLM; its graph is "
         "qwen3",
         "/model.safetensors: No such file or directory",
