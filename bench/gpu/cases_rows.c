@@ -44,7 +44,7 @@ static void make_rms_norm(kernel_case *c, case_memory *memory)
 static void make_rope(kernel_case *c, case_memory *memory)
 {
     static const uint32_t dims[] = { 64, 128, 96, 16, 256, 34 };
-    const uint32_t heads = 3, dim = dims[c->variant];
+    const uint32_t heads = 3, dim = dims[c->variant], rotary = c->variant % 2 ? dim / 4 * 2 : dim;
     const size_t cols = (size_t)heads * dim;
     uint32_t *position = case_take(memory, LINES * sizeof *position);
 
@@ -58,6 +58,7 @@ static void make_rope(kernel_case *c, case_memory *memory)
                                    .lines = LINES,
                                    .heads = heads,
                                    .head_dim = dim,
+                                   .rotary = rotary,
                                    .out = case_out(c, memory, LINES, cols, 0, type_of(c->variant)) };
 }
 
@@ -136,6 +137,6 @@ void case_make_rows(kernel_case *c, case_memory *memory)
     case GD_KERNEL_copy: make_copy(c, memory); break;
     case GD_KERNEL_head: make_head(c, memory); break;
     case GD_KERNEL_steps: make_steps(c, memory); break;
-    default: make_pair(c, memory); break; /* gated, relu, add */
+    default: make_pair(c, memory); break; /* gated, add */
     }
 }

@@ -27,11 +27,16 @@ static const struct family {
     { "gd_rms_norm", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_rope", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_gated", CASE_ROW_VARIANTS, case_make_rows },
-    { "gd_relu", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_add", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_copy", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_head", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_steps", CASE_ROW_VARIANTS, case_make_rows },
+    { "gd_act", CASE_ROW_VARIANTS, case_make_head },
+    { "gd_softmax", CASE_ROW_VARIANTS, case_make_head },
+    { "gd_mul", CASE_ROW_VARIANTS, case_make_head },
+    { "gd_sum", CASE_ROW_VARIANTS, case_make_head },
+    { "gd_part", CASE_ROW_VARIANTS, case_make_head },
+    { "gd_affine", CASE_ROW_VARIANTS, case_make_head },
     { "", 0, make_none },
 };
 

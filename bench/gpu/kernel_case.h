@@ -27,6 +27,12 @@ typedef struct kernel_case {
         gd_cuda_rms_norm rms_norm;
         gd_cuda_rope rope;
         gd_cuda_pair pair;
+        gd_cuda_act_args act;
+        gd_cuda_softmax softmax;
+        gd_cuda_mul mul;
+        gd_cuda_sum sum;
+        gd_cuda_part part;
+        gd_cuda_affine affine;
         gd_cuda_copy copy;
         gd_cuda_head head;
         gd_cuda_steps steps;
@@ -65,6 +71,7 @@ uint32_t case_below(case_memory *memory, uint32_t end);
 
 enum { CASE_ROW_VARIANTS = 6, CASE_LINEAR_VARIANTS = 10, CASE_ATTENTION_VARIANTS = 8 };
 void case_make_rows(kernel_case *c, case_memory *memory);
+void case_make_head(kernel_case *c, case_memory *memory);
 void case_make_linear(kernel_case *c, case_memory *memory);
 void case_make_attention(kernel_case *c, case_memory *memory);
 

@@ -29,7 +29,7 @@ static int fail(const cli_settings *settings, gd_status rc, const gd_error *err)
     if (status != CLI_UNUSABLE || gd_diagnose(&settings->options, &json, &other))
         return status;
     say_problems(json, err->text);
-    if (settings->json)
+    if (settings->json && rc != GD_EIO) /* a file that can't be read says nothing of the model */
         (void)cli_show(json, 1);
     gd_string_free(json);
     return status;

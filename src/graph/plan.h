@@ -128,14 +128,14 @@ typedef struct gd_plan {
     size_t labels;         /* scores of a pooled row */
     unsigned labels_value; /* if label_count > 0: buffer of the columns that have names, like `score` */
     size_t label_count;
-    const char **label_names;     /* [label_count] */
-    const char *head;             /* the name of the matrix of the last head: "score.weight" */
-    const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
-    size_t head_steps;            /* how many of the last steps are the head's */
-    gd_plan_place place;          /* where a text is read */
-    gd_plan_place also;           /* if place_count is 2: and where else */
-    unsigned place_count;         /* 1 or 2: the pooled rows of a text are in this order, unless it has steps */
-    gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
+    const char **label_names; /* [label_count] */
+    const char *head;         /* the name of the matrix of the last head: "score.weight" */
+    const char *head_of;      /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
+    size_t head_steps;        /* how many of the last steps are the head's */
+    gd_plan_place place;      /* where a text is read */
+    gd_plan_place also;       /* if place_count is 2: and where else */
+    unsigned place_count;     /* 1 or 2: the pooled rows of a text are in this order, unless it has steps */
+    gd_step_rule steps_rule;  /* if it has steps: what its score is made of theirs */
     gd_alias aliases[GD_ALIASES_MAX]; /* other forms of the weights' names */
     size_t alias_count;
     const char *inner;            /* PEFT's name for "model.", in an adapter that is trained for this model */

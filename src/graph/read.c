@@ -318,9 +318,8 @@ static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map
 
 static gd_status read_top(gd_graph_reader *r)
 {
-    static const char *const names[] = {
-        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about", "names"
-    };
+    static const char *const names[] = { "format", "name",    "matches", "sizes", "numerics",
+                                         "nodes",  "expects", "about",   "names" };
     enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, NAMES, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;

@@ -26,13 +26,9 @@ static bool is_named(const char *name, const char *class_name)
 static const struct type {
     const char *name, *class_name;
 } types[] = {
-    { "qwen2", "Qwen2Tokenizer" },
-    { "qwen3", "Qwen2Tokenizer" },
-    { "gemma2", "GemmaTokenizer" },
-    { "olmo2", "GPTNeoXTokenizer" },
-    { "mistral", "TokenizersBackend" }, /* the one that builds nothing */
-    { "olmo3", "TokenizersBackend" },
-    { "phi3", "TokenizersBackend" },
+    { "qwen2", "Qwen2Tokenizer" },    { "qwen3", "Qwen2Tokenizer" },      { "gemma2", "GemmaTokenizer" },
+    { "olmo2", "GPTNeoXTokenizer" },  { "mistral", "TokenizersBackend" }, /* the one that builds nothing */
+    { "olmo3", "TokenizersBackend" }, { "phi3", "TokenizersBackend" },
 };
 
 static const char *class_of(const gd_rebuild *file)

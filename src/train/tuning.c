@@ -382,7 +382,7 @@ static gd_status fetch_module(gd_tuning *tuning, size_t index, gd_learner *learn
     gd_tuned *m = &tuning->modules[index];
 
     return tuning->plan->steps[m->step].w[0].cut ? fetch_parts(tuning, index, learner, err)
-                        : gd_learner_lora(learner, m->step, m->a.gradient, m->b.gradient, err);
+                                                 : gd_learner_lora(learner, m->step, m->a.gradient, m->b.gradient, err);
 }
 
 gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)

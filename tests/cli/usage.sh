@@ -261,7 +261,7 @@ verdict "train --help begins with $(cat "$work/first")"
 run compare --help
 ! grep -q 'Flags for how' "$work/out"
 verdict 'compare --help has flags of the engine'
-shows '"trunks":[{"name":"gemma2"' models --json
+shows '"trunks":[{"name":"gemma"' models --json
 shows '    found by        its class, or its tensors' models
 shows '"backends":[' backends --json
 shows 'isa             generic' backends

@@ -172,7 +172,7 @@ static void gradients_are_those_of_float64(void **state)
 }
 
 /* A bf16 model under PyTorch's autocast, as TRL trains it, rounds the gradients of all values, and sums in bf16. */
-static void check_bf16(bool all, double most, double least)
+static void check_bf16(bool all)
 {
     char path[TEST_PATH];
     json_t *errors;
@@ -181,10 +181,12 @@ static void check_bf16(bool all, double most, double least)
     assert_ok(gd_json_load(&errors, path, 4096, test_err));
     for (size_t i = 0; i < LEARNING_MODELS; i++) {
         const double theirs = json_number_value(json_object_get(errors, learning_models[i]));
-        const double ours = error_of(learning_models[i], GD_BF16, all, most);
+        const double ours = error_of(learning_models[i], GD_BF16, all, 0.05);
+        /* OLMo 2 rounds its residual stream for products, and has no norm before them. */
+        const double share = all || !strcmp(learning_models[i], "olmo2") ? 0.65 : 0.6;
 
         print_message("%s: mean error %.4f, autocast's %.4f\n", learning_models[i], ours, theirs);
-        assert_true(ours < least * theirs);
+        assert_true(ours < share * theirs);
     }
     json_decref(errors);
 }
@@ -192,8 +194,8 @@ static void check_bf16(bool all, double most, double least)
 static void bf16_is_closer_to_float64_than_autocast(void **state)
 {
     (void)state;
-    check_bf16(false, 0.05, 0.65);
-    check_bf16(true, 0.05, 0.65);
+    check_bf16(false);
+    check_bf16(true);
 }
 
 /* ---- some modules alone ---- */

@@ -55,6 +55,7 @@ static double worst_error(struct states *s, const char *precision, float *scores
     bool more;
 
     options.precision = precision;
+    options.no_share_prefix = 1; /* the rows are in the order of the texts then */
     assert_ok(gd_records_open(
         &records,
         &(gd_entries_options){ .inputs = &(const char *){ smollm2_pairs }, .count = 1, .format = GD_FORMAT_JSONL },
