@@ -12,18 +12,19 @@
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
-#define GD_GRAPH_KEYS(X)                                                                                       \
-    X(op)                                                                                                      \
-    X(in)                                                                                                      \
-    X(w)                                                                                                       \
-    X(out)                                                                                                     \
-    X(size)                                                                                                    \
-    X(heads)                                                                                                   \
-    X(eps)                                                                                                     \
-    X(unit_offset)                                                                                             \
-    X(lora)                                                                                                    \
-    X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) X(temperature) X(from) X(every) \
-        X(shift) X(if) X(grows)
+#define GD_GRAPH_KEYS(X) \
+    X(op)                \
+    X(in)                \
+    X(w)                 \
+    X(out)               \
+    X(size)              \
+    X(heads)             \
+    X(eps)               \
+    X(unit_offset)       \
+    X(lora)              \
+    X(bias_if)           \
+    X(mask)              \
+    X(scale) X(softcap) X(window) X(act) X(slope) X(groups) X(temperature) X(from) X(every) X(shift) X(if) X(grows)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
