@@ -72,8 +72,9 @@ static void an_unknown_class_has_a_neighbour(void **state)
         "/config.json: the architecture Qwen3MoeForCausalLM is not supported, but gemma, gemma2, gemma3, internlm2, "
         "llama, ministral3, mistral, olmo2, phi3, qwen2, qwen3, smollm3 are; another decoder of this kind may be "
         "described in a graph file (--graph FILE)",
-        "/config.json: of the classes that are known, Qwen3ForCausalLM is nearest to Qwen3MoeForCausalLM; its graph is "
-        "qwen3",
+        ("/config.json: of the classes that are known, Qwen3ForCausalLM is nearest to Qwen3MoeForCausalLM; its graph "
+         "is "
+         "qwen3"),
         "/model.safetensors: No such file or directory",
     };
     json_t *problems;
@@ -99,8 +100,8 @@ static void an_unknown_class_has_a_neighbour(void **state)
 static void each_kind_of_tensor_is_named(void **state)
 {
     static const char *const want[] = {
-        "/model.safetensors: the tensor model.layers.0.self_attn.k_proj.weight is missing, and so is that of 1 other "
-        "layer; the nearest that is there is model.layers.0.self_attn.key_proj.weight",
+        ("/model.safetensors: the tensor model.layers.0.self_attn.k_proj.weight is missing, and so is that of 1 other "
+         "layer; the nearest that is there is model.layers.0.self_attn.key_proj.weight"),
         "/model.safetensors: the tensor model.norm.weight has the shape [2, 48], but config.json requires [96]",
         "/model.safetensors: the tensor score.weight is missing",
     };
