@@ -79,13 +79,28 @@ static void draw_list(gd_buf *line, const char *before, const gd_yaml_node *list
         gd_buf_printf(line, row->plain ? "%s%s" : "%s\"%s\"", row == list->child ? "" : ", ", row->text);
 }
 
-/* Which part of a tensor a weight is. */
-static void draw_part(gd_buf *line, const gd_graph_node *node, unsigned weight)
+/* Numbers made of tensors, as the description has them. */
+static void draw_value(gd_buf *line, const gd_yaml_node *map)
+{
+    gd_buf_str(line, "{");
+    for (const gd_yaml_node *k = map->child; k; k = k->next->next)
+        gd_buf_printf(line, "%s%s: %s", k == map->child ? "" : ", ", k->text, k->next->text);
+    gd_buf_str(line, "}");
+}
+
+/* A tensor, and which part of it a weight is. */
+static void draw_weight(gd_buf *line, const gd_graph_node *node, unsigned weight)
 {
     const gd_graph_weight *w = &node->w[weight];
-    const gd_yaml_node *map = w->cut ? w->cut : w->value;
 
-    for (const gd_yaml_node *k = map ? map->child : NULL; k; k = k->next->next)
+    if (node->op == GD_OP_affine)
+        gd_buf_str(line, weight ? "shift: " : "scale: ");
+    if (w->value) {
+        draw_value(line, w->value);
+        return;
+    }
+    gd_buf_str(line, w->name->text);
+    for (const gd_yaml_node *k = w->cut ? w->cut->child : NULL; k; k = k->next->next)
         if (strcmp(k->text, "tensor") != 0 && k->next->kind == GD_YAML_SCALAR)
             gd_buf_printf(line, " %s (%s)", k->text, k->next->text);
     if (w->turned)
@@ -126,11 +141,13 @@ void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd
     for (unsigned i = 0; i < node->w_count; i++) {
         if (!node->w[i].name)
             continue;
-        gd_buf_printf(line, "%s%s", i ? ", " : "; ", node->w[i].name->text);
-        draw_part(line, node, i);
+        gd_buf_str(line, sep);
+        sep = ", ";
+        draw_weight(line, node, i);
         if (plan)
             draw_shape(line, graph, node, i, plan);
     }
+    sep = "; ";
     for (unsigned k = 0; k < GD_KEY_COUNT; k++) {
         if (!node->key[k] || node->key[k]->kind != GD_YAML_SCALAR || k == GD_KEY_op || k == GD_KEY_in ||
             k == GD_KEY_w || k == GD_KEY_out)
@@ -139,4 +156,18 @@ void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd
         sep = ", ";
     }
     gd_buf_str(line, ")");
+}
+
+void gd_graph_draw_place(gd_buf *line, const gd_graph_place *place)
+{
+    const gd_yaml_node *what = place->what;
+
+    gd_buf_printf(line, what ? "{%s: " : "%s", gd_pooling_word(place->pool));
+    if (!what)
+        return;
+    if (what->plain)
+        gd_buf_str(line, what->text);
+    else
+        gd_buf_json_string(line, what->text, strlen(what->text));
+    gd_buf_str(line, place->first_token ? ", token: first}" : "}");
 }

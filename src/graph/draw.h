@@ -9,4 +9,7 @@
  * numbers in brackets are those of a plan of this graph; without one, `plan` NULL, they are left out. */
 void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd_plan *plan);
 
+/* A place where a text is read, as a head's `pool` says it: "last", or "{last_pattern: \"..\", token: first}". */
+void gd_graph_draw_place(gd_buf *line, const gd_graph_place *place);
+
 #endif

@@ -77,6 +77,7 @@ typedef struct gd_graph {
     const char *head_file;              /* where its tensors are, or NULL: among the model's */
     gd_graph_place place, also;         /* where it reads a text; also: if place_count is 2 */
     unsigned place_count;               /* 0 or 1: one */
+    const gd_yaml_node *also_name;      /* of two: the name of the second one's value */
     const gd_yaml_node *pooled_of_text; /* of two: the name of the first one's value */
     gd_step_rule steps;
     const gd_yaml_node *score;                /* the name of the value that is the score, or NULL: the last node's */
@@ -116,6 +117,9 @@ void gd_graph_builtin_names(const gd_graph_builtin *list, gd_buf *out);
 
 /* The word of `pool` in a head's description. */
 const char *gd_pooling_word(gd_pooling pool);
+
+/* The word of `steps` in a head's description. */
+const char *gd_steps_word(gd_step_rule rule);
 
 /* Puts a head that is described in a text of its own in the place of the graph's. */
 gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err);

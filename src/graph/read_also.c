@@ -64,6 +64,7 @@ gd_status gd_read_also(gd_graph_reader *r, const gd_yaml_node *also)
     if (rc)
         return rc;
     graph->place_count = 2;
+    graph->also_name = also->child;
     add_take(graph, also, 0, graph->pooled_of_text);
     add_take(graph, also, 1, also->child);
     return GD_OK;

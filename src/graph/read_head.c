@@ -5,13 +5,15 @@
 
 #include <string.h>
 
+static const char *const words[] = {
+    [GD_STEPS_LAST] = "last", [GD_STEPS_MIN] = "min", [GD_STEPS_MEAN] = "mean", [GD_STEPS_PRODUCT] = "product"
+};
+
+const char *gd_steps_word(gd_step_rule rule) { return words[rule]; }
+
 /* What the score is made of the steps. */
 static gd_status read_steps(const gd_graph_reader *r, const gd_yaml_node *word)
 {
-    static const char *const words[] = { [GD_STEPS_LAST] = "last",
-                                         [GD_STEPS_MIN] = "min",
-                                         [GD_STEPS_MEAN] = "mean",
-                                         [GD_STEPS_PRODUCT] = "product" };
     gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "steps", r->err);
 
     if (!rc && !gd_pooling_has_steps(r->graph->place.pool))
@@ -117,6 +119,7 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
     const gd_yaml *doc = graph->doc;
     gd_status rc = gd_read_map(r, root, "a head", names, CLASSES, COUNT, top);
 
+    graph->about = NULL; /* not the graph's */
     if (!rc)
         rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
     if (!rc && strcmp(top[FORMAT]->text, "guerdon-head/1") != 0)

@@ -514,8 +514,10 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
  * options are ignored.  gd_inspect() has the same, with the sizes of its model, as the member "described".
  *
  * @param json  {"graph","head","about","sizes","layers","prefix","before_the_layers":[..],"each_layer":[..],
- *              "after_the_layers":[..],"reads_at","tensors_in"}, with a line for each node; of a head alone, these are
- *              "nodes".  The caller frees it with gd_string_free(); NULL on failure
+ *              "head_sizes","after_the_layers":[..],"reads_at","also","steps","labels","tensors_in"}, with a line for
+ *              each node; of a head alone, these are "nodes".  about: the head's, if there is one; head_sizes: if it
+ *              has sizes of its own; reads_at, also, steps and labels: what the keys of doc/graphs.md say, or null.
+ *              The caller frees it with gd_string_free(); NULL on failure
  * @return GD_OK, GD_EUSAGE (neither is named, or by a name that is not known), GD_EIO, GD_EFORMAT, GD_EUNSUPPORTED,
  *         GD_ENOMEM
  */
@@ -574,11 +576,11 @@ GD_API gd_status gd_diagnose(const gd_options *options, char **json, gd_error *e
  * Lists the models that are known, without any files.
  *
  * @param json  {"trunks":[{"name","about","classes","head"}],"heads":[{"name","about","classes","tensors","file",
- *              "reads_at","found_by"}],"chat_formats":[{"name","about","found_by"}]}: names for gd_options.graph, head
- *              and chat_format; about: for which checkpoints it is, or null; classes: those in config.json that have
- *              it; head: the tensor of a trunk's own head; reads_at: the key pool of doc/graphs.md; found_by: what a
- *              model must have, or the flag that asks for it.  The caller frees it with gd_string_free(); NULL on
- *              failure
+ *              "reads_at","also","found_by"}],"chat_formats":[{"name","about","found_by"}]}: names for
+ *              gd_options.graph, head and chat_format; about: for which checkpoints it is, or null; classes: those in
+ *              config.json that have it; head: the tensor of a trunk's own head; reads_at and also: the keys pool and
+ *              also of doc/graphs.md, such as "last" or "{at: \"\\n\"}"; found_by: what a model must have, or the flag
+ *              that asks for it.  The caller frees it with gd_string_free(); NULL on failure
  */
 GD_API gd_status gd_models(char **json, gd_error *err);
 

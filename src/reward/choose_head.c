@@ -129,7 +129,7 @@ static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
 {
     gd_status rc = GD_OK;
 
-    *has = !t->graph.head_asked && !t->graph.place.what &&
+    *has = !t->graph.head_asked && !t->graph.place.what && !t->graph.also.what &&
            (how == BY_TENSORS || !t->graph.head_file == (how == IN_ADAPTER));
     for (size_t n = 0; n < t->graph.node_count; n++)
         for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {

@@ -3,12 +3,36 @@
 #include "reward/describe.h"
 
 #include "base/error.h"
-#include "base/result.h"
 #include "graph/draw.h"
 #include "reward/choose_head.h"
 #include "reward/options.h"
 
 #include <string.h>
+
+/* Frees the line. */
+static void put_line(gd_result *out, json_t *into, const char *key, gd_buf *line)
+{
+    out->failed |= !gd_buf_cstr(line);
+    if (!out->failed)
+        gd_put_text(out, into, key, line->data);
+    gd_buf_free(line);
+}
+
+void gd_put_places(gd_result *out, json_t *into, const gd_graph *graph)
+{
+    gd_buf line = { 0 };
+
+    gd_graph_draw_place(&line, &graph->place);
+    put_line(out, into, "reads_at", &line);
+    if (graph->place_count < 2) {
+        gd_put_text(out, into, "also", NULL);
+        return;
+    }
+    gd_buf_printf(&line, "{%s: ", graph->also_name->text);
+    gd_graph_draw_place(&line, &graph->also);
+    gd_buf_str(&line, "}");
+    put_line(out, into, "also", &line);
+}
 
 static void put_nodes(gd_result *out, json_t *into, const gd_graph *graph, gd_graph_part part, const gd_plan *plan)
 {
@@ -18,27 +42,40 @@ static void put_nodes(gd_result *out, json_t *into, const gd_graph *graph, gd_gr
     for (size_t i = 0; i < graph->node_count; i++) {
         gd_buf line = { 0 };
 
-        if (graph->nodes[i].part != part)
+        if (graph->nodes[i].part != part || graph->nodes[i].op == GD_OP_take) /* take: gd_put_places() says it */
             continue;
         gd_graph_draw_node(&line, graph, i, plan);
-        out->failed |= !gd_buf_cstr(&line);
-        if (!out->failed)
-            gd_put_text(out, list, NULL, line.data);
-        gd_buf_free(&line);
+        put_line(out, list, NULL, &line);
     }
 }
 
-static void put_sizes(gd_result *out, json_t *into, const gd_graph *graph, const gd_plan *plan)
+static void put_sizes(gd_result *out, json_t *into, const char *key, const gd_yaml_node *map)
 {
-    json_t *sizes = gd_put_object(out, into, "sizes");
+    json_t *sizes = gd_put_object(out, into, key);
 
-    for (const gd_yaml_node *k = graph->sizes->child; k; k = k->next->next)
+    for (const gd_yaml_node *k = map->child; k; k = k->next->next)
         gd_put_text(out, sizes, k->text, k->next->text);
+}
+
+static void put_layers(gd_result *out, json_t *into, const gd_graph *graph, const gd_plan *plan)
+{
     if (plan)
         gd_put_size(out, into, "layers", plan->layers);
     else
         gd_put_text(out, into, "layers", graph->times->text);
     gd_put_text(out, into, "prefix", graph->prefix->text);
+}
+
+/* The names of the columns that have some, or the field of config.json that has the names. */
+static void put_labels(gd_result *out, json_t *into, const gd_graph *graph)
+{
+    const gd_yaml_node *names = graph->labels ? graph->label_names : NULL;
+    json_t *list = names && names->kind == GD_YAML_LIST ? gd_put_list(out, into, "labels") : NULL;
+
+    if (!list)
+        gd_put_text(out, into, "labels", names ? names->text : NULL);
+    for (const gd_yaml_node *name = list ? names->child : NULL; name; name = name->next)
+        gd_put_text(out, list, NULL, name->text);
 }
 
 static void put_graph(gd_result *out, json_t *into, const gd_graph *graph, const gd_plan *plan)
@@ -47,12 +84,17 @@ static void put_graph(gd_result *out, json_t *into, const gd_graph *graph, const
     gd_put_text(out, into, "head", graph->head ? gd_yaml_get(graph->head, "name")->text : NULL);
     gd_put_text(out, into, "about", graph->about);
     if (graph->times) {
-        put_sizes(out, into, graph, plan);
+        put_sizes(out, into, "sizes", graph->sizes);
+        put_layers(out, into, graph, plan);
         put_nodes(out, into, graph, GD_PART_BEFORE, plan);
         put_nodes(out, into, graph, GD_PART_LAYER, plan);
     }
+    if (graph->head_sizes)
+        put_sizes(out, into, "head_sizes", graph->head_sizes);
     put_nodes(out, into, graph, GD_PART_AFTER, plan);
-    gd_put_text(out, into, "reads_at", gd_pooling_word(graph->place.pool));
+    gd_put_places(out, into, graph);
+    gd_put_text(out, into, "steps", gd_pooling_has_steps(graph->place.pool) ? gd_steps_word(graph->steps) : NULL);
+    put_labels(out, into, graph);
     gd_put_text(out, into, "tensors_in", graph->head_file);
 }
 

@@ -4,6 +4,7 @@
 #include "graph/graph.h"
 #include "guerdon.h"
 #include "quant-free/config.h"
+#include "reward/describe.h"
 #include "text/chat.h"
 
 #include <string.h>
@@ -94,13 +95,13 @@ static bool put_tensors(gd_result *out, json_t *into, const gd_graph *head)
 /* How `--head auto` finds it: choose_head.c. */
 static const char *found_by(const gd_graph *head, bool parts)
 {
+    const bool by_class = gd_yaml_get(head->head, "classes") != NULL;
+
     if (head->head_file)
         return "its file";
-    if (parts || head->head_asked)
-        return "--head";
-    if (head->place.what)
-        return "its class";
-    return gd_yaml_get(head->head, "classes") ? "its class, or its tensors" : "its tensors";
+    if (parts || head->head_asked || head->place.what || head->also.what)
+        return by_class ? "its class" : "--head";
+    return by_class ? "its class, or its tensors" : "its tensors";
 }
 
 static gd_status put_head(gd_result *out, json_t *list, const gd_graph_builtin *builtin, gd_error *err)
@@ -117,7 +118,7 @@ static gd_status put_head(gd_result *out, json_t *list, const gd_graph_builtin *
         (void)put_classes(out, one, gd_yaml_get(head.head, "classes"));
         parts = put_tensors(out, one, &head);
         gd_put_text(out, one, "file", head.head_file);
-        gd_put_text(out, one, "reads_at", gd_pooling_word(head.place.pool));
+        gd_put_places(out, one, &head);
         gd_put_text(out, one, "found_by", found_by(&head, parts));
     }
     gd_graph_free(&head);

@@ -54,6 +54,54 @@ static void a_head_alone_has_nodes(void **state)
     json_decref(file);
 }
 
+static void expect_text(const json_t *json, const char *key, const char *want)
+{
+    const char *text = json_string_value(json_object_get(json, key));
+
+    assert_non_null(text);
+    assert_string_equal(text, want);
+}
+
+/* A head of two places has operations that take them, which no description names. */
+static void a_second_place_is_said(void **state)
+{
+    static const char gate[] =
+        "{gate: {last_pattern: \"<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n\", token: first}}";
+    json_t *alone = described(NULL, "armorm"), *both = described("llama", "armorm");
+
+    (void)state;
+    expect_line(alone, "nodes", 0, "rewards = linear(pooled; regression_layer.weight; size: objectives)");
+    expect_line(alone, "nodes", 10, "weights = affine(gates; scale: {value: s, s: gating.logit_scale})");
+    expect_text(alone, "reads_at", "before_first_pad");
+    expect_text(alone, "also", gate);
+    expect_text(json_object_get(alone, "head_sizes"), "heat", "gating_temperature | 10");
+    expect_line(alone, "labels", 18, "code-readability");
+    expect_line(both, "after_the_layers", 2, "rewards = linear(pooled; regression_layer.weight; size: objectives)");
+    expect_text(both, "also", gate);
+    json_decref(alone);
+    json_decref(both);
+}
+
+/* What is looked for is said, and what the score is made of; about is the head's. */
+static void steps_are_said(void **state)
+{
+    json_t *lines = described("qwen2", "skywork_prm"), *marks = described(NULL, "math_shepherd"),
+           *mlp = described("qwen2", "mlp");
+
+    (void)state;
+    expect_text(lines, "reads_at", "{at: \"\\n\"}");
+    expect_text(lines, "steps", "last");
+    expect_text(lines, "about", "Skywork-o1-Open-PRM (Qwen 2.5): a score for each line, of TRL's value head");
+    expect_text(marks, "reads_at", "{at: 12902}");
+    expect_text(marks, "steps", "min");
+    assert_true(json_is_null(json_object_get(mlp, "steps")));
+    assert_true(json_is_null(json_object_get(mlp, "also")));
+    assert_true(json_is_null(json_object_get(mlp, "labels")));
+    json_decref(lines);
+    json_decref(marks);
+    json_decref(mlp);
+}
+
 static void a_graph_has_layers_and_a_head(void **state)
 {
     json_t *json = described("phi3", "v_head");
@@ -115,10 +163,9 @@ static void nothing_named_is_nothing_described(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_head_alone_has_nodes),
-        cmocka_unit_test(a_graph_has_layers_and_a_head),
-        cmocka_unit_test(a_model_gives_sizes),
-        cmocka_unit_test(nothing_named_is_nothing_described),
+        cmocka_unit_test(a_head_alone_has_nodes), cmocka_unit_test(a_second_place_is_said),
+        cmocka_unit_test(steps_are_said),         cmocka_unit_test(a_graph_has_layers_and_a_head),
+        cmocka_unit_test(a_model_gives_sizes),    cmocka_unit_test(nothing_named_is_nothing_described),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,6 +69,29 @@ static void each_class_has_the_graph_it_is_listed_under(void **state)
     json_decref(json);
 }
 
+/* What choose_head.c looks at. */
+static void each_head_says_what_it_is_found_by(void **state)
+{
+    static const char *const wants[][2] = {
+        { "skywork_prm", "its class" },         { "qwen_prm", "its class" }, { "armorm", "its class" },
+        { "math_shepherd", "--head" },          { "yes_less_no", "--head" }, { "positive_label", "--head" },
+        { "mlp", "its class, or its tensors" }, { "grm", "its tensors" },    { "llama_factory", "its file" }
+    };
+    json_t *json = listed(), *head;
+    size_t i, found = 0;
+
+    (void)state;
+    json_array_foreach(json_object_get(json, "heads"), i, head) {
+        for (size_t w = 0; w < sizeof wants / sizeof wants[0]; w++)
+            if (!strcmp(text_of(head, "name"), wants[w][0])) {
+                assert_string_equal(text_of(head, "found_by"), wants[w][1]);
+                found++;
+            }
+    }
+    assert_int_equal(found, sizeof wants / sizeof wants[0]);
+    json_decref(json);
+}
+
 /* How the library describes golden/qwen2, whose head has another name, with a graph that is named. */
 static gd_status inspect_with_graph(const char *dir, const char *graph, char **json, gd_error *err)
 {
@@ -102,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_has_a_name_and_says_what_it_is_for),
+        cmocka_unit_test(each_head_says_what_it_is_found_by),
         cmocka_unit_test_setup_teardown(each_class_has_the_graph_it_is_listed_under, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_graph_is_taken_by_its_name, dir_setup, dir_teardown),
     };
