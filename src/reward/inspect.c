@@ -195,13 +195,19 @@ static void warning(gd_buf *b, const char *sentence)
 
 static void warn_headless(gd_buf *b, const gd_model *model)
 {
-    const char *other = gd_weights_other_head(model->weights);
+    const char *other = gd_weights_other_head(model->weights), *head = model->plan->head_of;
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "there is no %s here or in an adapter: ", model->plan->head);
-    if (other)
-        gd_buf_printf(&sentence, "there is %s, of which no head is known; --head FILE can describe it", other);
+    if (head)
+        gd_buf_printf(&sentence, "the head %s reads %s, which is neither here nor in an adapter", head,
+                      model->plan->head);
     else
+        gd_buf_printf(&sentence, "there is no %s here or in an adapter: ", model->plan->head);
+    if (head && other)
+        gd_buf_printf(&sentence, "; there is %s", other);
+    else if (other)
+        gd_buf_printf(&sentence, "there is %s, of which no head is known; --head FILE can describe it", other);
+    else if (!head)
         gd_buf_str(&sentence, "this is not a reward model, and cannot score");
     b->failed |= !gd_buf_cstr(&sentence);
     if (!b->failed)
