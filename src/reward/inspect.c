@@ -303,8 +303,10 @@ static void write_search(gd_buf *b, const char *key, const gd_place *place)
                                          [GD_POOL_AT] = "a step at every token " };
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "%s%s%s, ids", place->first_token ? "the first token, not the last, at " : "",
-                  which[place->pool], place->text);
+    gd_buf_printf(&sentence, "%s%s", place->first_token ? "the first token, not the last, at " : "",
+                  which[place->pool]);
+    gd_buf_json_string(&sentence, place->text, strlen(place->text)); /* it may be a line break */
+    gd_buf_str(&sentence, place->count > 1 ? ", ids" : ", id");
     for (size_t i = 0; i < place->count; i++)
         gd_buf_printf(&sentence, " %u", place->ids[i]);
     b->failed |= !gd_buf_cstr(&sentence);

@@ -151,6 +151,20 @@ static bool ends_at(const gd_place *place, const gd_ids *ids, size_t position)
            !memcmp(ids->data + position + 1 - place->count, place->ids, place->count * sizeof *place->ids);
 }
 
+/* The text in quotes, with the line breaks that it may consist of as \n. */
+static gd_status fail_absent(const gd_place *place, gd_error *err)
+{
+    gd_buf quoted = { 0 };
+    gd_status rc;
+
+    gd_buf_json_string(&quoted, place->text, strlen(place->text));
+    rc = gd_buf_cstr(&quoted)
+             ? gd_fail(err, GD_EFORMAT, "the text has no %.200s, at which the model's head reads it", quoted.data)
+             : gd_fail_memory(err, 0);
+    gd_buf_free(&quoted);
+    return rc;
+}
+
 /* Occurrences may overlap. */
 static gd_status look_for(const gd_place *place, const gd_ids *ids, gd_ids *out, gd_error *err)
 {
@@ -168,7 +182,7 @@ static gd_status look_for(const gd_place *place, const gd_ids *ids, gd_ids *out,
     }
     if (rc || out->len > before)
         return rc;
-    return gd_fail(err, GD_EFORMAT, "the text has no \"%.100s\", at which the model's head reads it", place->text);
+    return fail_absent(place, err);
 }
 
 static gd_status find_place(const gd_place *place, const gd_special_ids *special, const gd_ids *ids, gd_ids *out,

@@ -189,8 +189,8 @@ static void other_commands_refuse_two_places(void **state)
     assert_contains(err.text,
                     "the model's head reads two places of a text, which can be scored with, but not cross-checked");
     assert_ok(gd_inspect(&options, &json, test_err));
-    assert_contains(json,
-                    "\"pooling\":\"the last token\",\"pooling_also\":\"the end of the first occurrence of ., ids 13\"");
+    assert_contains(json, "\"pooling\":\"the last token\","
+                          "\"pooling_also\":\"the end of the first occurrence of \\\".\\\", id 13\"");
     gd_string_free(json);
     assert_int_equal(unlink(head) | unlink(in), 0);
 }

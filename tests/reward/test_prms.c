@@ -164,13 +164,16 @@ static void steps_have_the_scores_of_their_heads(void **state)
     }
 }
 
-/* Their classes choose them, and a classifier of two labels opens. */
+/* Their classes choose them, and a classifier of two labels opens.  Line breaks are named so that they can be read. */
 static void classes_are_known(void **state)
 {
-    char dir[512];
+    char dir[512], *json;
+    gd_options options;
+    gd_model *model;
     gd_item_result one, other;
     const gd_items of_one = golden_items(NULL, 1, &one), of_other = golden_items(NULL, 1, &other);
 
+    gd_options_init(&options);
     (void)snprintf(dir, sizeof dir, "%s", make_dir(*state, "c"));
     variant_link(dir, "llama");
     published_write(dir, "positive");
@@ -182,6 +185,13 @@ static void classes_are_known(void **state)
     assert_memory_equal(one.steps[0], other.steps[0], 2 * sizeof(float));
     gd_items_free_results(&of_one);
     gd_items_free_results(&of_other);
+    options.model = dir;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_refused(model, "Tea", "the text has no \"\\n\", at which");
+    assert_ok(gd_model_inspect(model, &json, test_err));
+    assert_contains(json, "\"pooling\":\"a step at every token \\\"\\\\n\\\", id 198\"");
+    gd_string_free(json);
+    gd_model_close(model);
     assert_int_equal(test_remove(dir), 0);
 }
 
