@@ -115,10 +115,12 @@ static gd_status count_labels(gd_config *c, gd_error *err)
 
 gd_status gd_config_one_label(const gd_config *c, gd_error *err)
 {
-    return c->labels == 1 ? GD_OK
-                          : gd_fail(err, GD_EUNSUPPORTED,
-                                    "%s: the model has %zu labels, but a reward model with one score is expected",
-                                    c->outer ? c->outer : c->path, c->labels);
+    return c->labels == 1
+               ? GD_OK
+               : gd_fail(err, GD_EUNSUPPORTED,
+                         "%s: the model has %zu labels, but a reward model with one score is expected; --head can "
+                         "name one that makes it of them (guerdon models lists heads)",
+                         c->outer ? c->outer : c->path, c->labels);
 }
 
 /* The class in the file; absent, null and [] mean that model_type decides. */

@@ -397,6 +397,13 @@ gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *
     return rc || *out ? rc : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
 }
 
+static bool is_bias(const char *name)
+{
+    const size_t len = strlen(name);
+
+    return len > 5 && !strcmp(name + len - 5, ".bias");
+}
+
 /* The name without INNER, or NULL if it does not begin so. */
 static const char *without_inner(const char *name)
 {
@@ -413,7 +420,7 @@ const char *gd_weights_other_head(const gd_weights *w)
         const char *name = w->views[i]->name, *shorter = without_inner(name);
 
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
-            if (strncmp(shorter ? shorter : name, names[k], strlen(names[k])) == 0)
+            if (strncmp(shorter ? shorter : name, names[k], strlen(names[k])) == 0 && !is_bias(name))
                 return name;
     }
     return w->value_head ? HEAD_FILE : NULL;

@@ -281,7 +281,8 @@ static const struct config_case field_cases[] = {
       "gemma2, internlm2, gemma3_text, smollm3, gemma, ministral3, olmo2, olmo3 or phi3 is expected" },
     { "model_type a number", "{\"model_type\":2}", "the field \"model_type\" is an integer, but a string is expected" },
     { "model_type alone, two labels", "{\"model_type\":\"qwen2\",\"num_labels\":2" FINE "}",
-      "the model has 2 labels, but a reward model with one score is expected" },
+      "the model has 2 labels, but a reward model with one score is expected; "
+      "--head can name one that makes it of them (guerdon models lists heads)" },
     { "inner model", "{" ARCH("Qwen3Model", "qwen3") FINE "}", "" },
     { "inner model, other type", "{" ARCH("Qwen3Model", "qwen2") FINE "}",
       "the field \"model_type\" is \"qwen2\", but the architecture is Qwen3Model" },
@@ -294,9 +295,11 @@ static const struct config_case field_cases[] = {
     { "model_type other", "{" ARCH("Qwen2ForCausalLM", "phoenix") FINE "}",
       "the field \"model_type\" is \"phoenix\", but the architecture is Qwen2ForCausalLM" },
     { "two labels", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
-      "the model has 2 labels, but a reward model with one score is expected" },
+      "the model has 2 labels, but a reward model with one score is expected; "
+      "--head can name one that makes it of them (guerdon models lists heads)" },
     { "num_labels 3", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"num_labels\":3}",
-      "the model has 3 labels, but a reward model with one score is expected" },
+      "the model has 3 labels, but a reward model with one score is expected; "
+      "--head can name one that makes it of them (guerdon models lists heads)" },
     { "labels differ", "{" QWEN2 FINE ",\"num_labels\":2}",
       "the field \"num_labels\" is 2, but \"id2label\" has 1 labels" },
     { "labels absent", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE "}", "" },

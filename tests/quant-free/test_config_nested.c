@@ -153,7 +153,8 @@ static const struct config_case bad_cases[] = {
       "the field \"model_type\" is \"gemma3_text\", but the architecture is Gemma3ForSequenceClassification" },
     { "two labels beside it",
       WHOLE("Gemma3ForSequenceClassification", "gemma3", TEXT) ",\"id2label\":{\"0\":\"a\",\"1\":\"b\"}}",
-      "the model has 2 labels, but a reward model with one score is expected" },
+      "the model has 2 labels, but a reward model with one score is expected; "
+      "--head can name one that makes it of them (guerdon models lists heads)" },
     { "code beside it", GEMMA3_WHOLE(TEXT) ",\"auto_map\":{\"AutoModel\":\"x.Y\"}}",
       "the field \"auto_map\" is set, which is not supported" },
     { "two activations", "{" GEMMA FINE ",\"hidden_act\":\"silu\",\"hidden_activation\":\"gelu_pytorch_tanh\"}",
