@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/result.h"
+#include "engine/settle.h"
 #include "reward/choose.h"
 #include "reward/choose_head.h"
 #include "reward/model.h"
@@ -107,6 +108,9 @@ static gd_status look_at_weights(struct findings *f, bool config_is_good)
     rc = collect(f, rc);
     if (rc || !f->plan)
         return rc;
+    rc = gd_settle_weights(f->weights, f->plan, f->err);
+    if (rc)
+        return collect(f, rc);
     return gd_diagnose_tensors(&f->problems, f->plan, f->weights,
                                f->adapter && gd_adapter_head(f->adapter) ? f->plan->head : NULL, f->err);
 }

@@ -121,6 +121,27 @@ static void each_kind_of_tensor_is_named(void **state)
 }
 
 /* Nothing is bound without a head: the trunk's tensors are warnings of gd_inspect(). */
+/* Tensors of another prefix are found, as where a model is opened. */
+static void tensors_of_another_prefix_are_not_missing(void **state)
+{
+    static const char *const want[] = { "/model.safetensors: the tensor model.norm.weight is missing" };
+    variant_tensors t;
+
+    variant_link(*state, "qwen2");
+    variant_read(&t, *state, "model.safetensors");
+    for (size_t i = 0; i < t.count; i++) {
+        char name[sizeof t.list[i].name - 16];
+
+        (void)snprintf(name, sizeof name, "%s", t.list[i].name);
+        if (!strncmp(name, "model.", 6))
+            (void)snprintf(t.list[i].name, sizeof t.list[i].name, "model.language_model.%s",
+                           strcmp(name, "model.norm.weight") ? name + 6 : "norms.weight");
+    }
+    variant_write(&t, 0, t.count, *state, "model.safetensors");
+    variant_free(&t);
+    expect_problems(*state, want, 1);
+}
+
 static void a_headless_model_is_looked_at(void **state)
 {
     gd_options options;
@@ -149,6 +170,7 @@ int main(void)
         IN_DIR(each_field_and_part_is_named),
         IN_DIR(an_unknown_class_has_a_neighbour),
         IN_DIR(each_kind_of_tensor_is_named),
+        IN_DIR(tensors_of_another_prefix_are_not_missing),
         IN_DIR(a_headless_model_is_looked_at),
     };
 
