@@ -162,6 +162,31 @@ static void a_headless_model_is_looked_at(void **state)
     gd_string_free(json);
 }
 
+/* Which tensor is there in place of the head's: its bias says less than its weight. */
+static void a_head_that_is_not_there_is_named(void **state)
+{
+    gd_options options;
+    variant_tensors t;
+    char *json;
+
+    variant_link(*state, "qwen2");
+    variant_read(&t, *state, "model.safetensors");
+    variant_rename(&t, "score.weight", "rm_head.weight");
+    (void)variant_add(&t, "rm_head.bias", "BF16", 1, 0, 0x3E);
+    variant_write(&t, 0, t.count, *state, "model.safetensors");
+    variant_free(&t);
+    gd_options_init(&options);
+    options.model = *state;
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "there is rm_head.weight, of which no head is known; --head FILE can describe it");
+    gd_string_free(json);
+    options.head = "value_head";
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "the head value_head reads value_head.weight, which is neither here nor in an adapter; there "
+                          "is rm_head.weight\"");
+    gd_string_free(json);
+}
+
 int main(void)
 {
 #define IN_DIR(test) cmocka_unit_test_setup_teardown(test, dir_setup, dir_teardown)
@@ -172,6 +197,7 @@ int main(void)
         IN_DIR(each_kind_of_tensor_is_named),
         IN_DIR(tensors_of_another_prefix_are_not_missing),
         IN_DIR(a_headless_model_is_looked_at),
+        IN_DIR(a_head_that_is_not_there_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
