@@ -20,8 +20,8 @@ static gd_status row_of(size_t *out, const gd_view *tensor, const gd_plan_row *r
         return gd_fail(err, GD_EFORMAT, "%s: the head %s reads the row of the token \"%s\", which the tokenizer lacks",
                        source->dir, source->head, row->token);
     if (id >= tensor->shape[0])
-        return gd_fail(err, GD_EFORMAT, "%s: the head %s reads the row %u of %s, which has %zu rows", source->dir,
-                       source->head, id, tensor->name, tensor->shape[0]);
+        return gd_fail(err, GD_EFORMAT, "%s: the head %s reads row %u of %s, which has %zu row%s, from row 0",
+                       source->dir, source->head, id, tensor->name, tensor->shape[0], tensor->shape[0] == 1 ? "" : "s");
     *out = id;
     return GD_OK;
 }
