@@ -197,11 +197,13 @@ static gd_status read_rotary(gd_rope *r, const gd_config *c, const json_t *o, gd
         rc = positive(&inner, c, o, field, err);
     if (!rc)
         rc = gd_config_number(c, "head_dim", &dim, err);
-    if (rc || inner == 1)
+    if (rc)
         return rc;
     if (inner != outer && gd_json_has(c->json, field))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in the rotary embedding",
                        c->path, field, outer, inner);
+    if (inner == 1)
+        return GD_OK;
     r->rotary = inner < 1 ? (size_t)(dim * inner) : 0;
     if (r->rotary == 0 || r->rotary % 2)
         return gd_fail(err, GD_EFORMAT,

@@ -213,6 +213,10 @@ static const struct config_case rope_cases[] = {
       "{" PHI3 FINE ",\"partial_rotary_factor\":0.5,\"rope_parameters\":{\"rope_type\":\"default\","
       "\"partial_rotary_factor\":0.75}}",
       "the field \"partial_rotary_factor\" is 0.5 at the top level, but 0.75 in the rotary embedding" },
+    { "all of a part",
+      "{" PHI3 FINE ",\"partial_rotary_factor\":0.5,\"rope_parameters\":{\"rope_type\":\"default\","
+      "\"partial_rotary_factor\":1}}",
+      "the field \"partial_rotary_factor\" is 0.5 at the top level, but 1 in the rotary embedding" },
     { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
     { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
       "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\", 4, is expected" },
