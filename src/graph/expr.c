@@ -181,10 +181,14 @@ static gd_status parse_product(struct parser *p, struct value *out)
     return rc;
 }
 
+/* A minus may begin it. */
 static gd_status parse_sum(struct parser *p, struct value *out)
 {
+    const bool negative = take(p, '-');
     gd_status rc = parse_product(p, out);
 
+    if (!rc && negative)
+        out->number = -out->number;
     while (!rc) {
         const char op = take(p, '+') ? '+' : take(p, '-') ? '-' : '\0';
         struct value right;
