@@ -72,12 +72,13 @@ static gd_status open_place(gd_place *place, const gd_plan_place *from, size_t v
 {
     place->pool = from->pool;
     place->first_token = from->first_token;
+    place->is_id = from->is_id;
     if (!from->text)
         return GD_OK;
     place->text = gd_strdup(from->text);
     if (!place->text)
         return gd_fail_memory(err, strlen(from->text) + 1);
-    if (from->is_id)
+    if (place->is_id)
         return read_id(place, vocab, dir, err);
     return from->pool == GD_POOL_AT ? read_token(place, tokenizer, dir, err) : read_pattern(place, tokenizer, dir, err);
 }
@@ -157,6 +158,9 @@ static gd_status fail_absent(const gd_place *place, gd_error *err)
     gd_buf quoted = { 0 };
     gd_status rc;
 
+    if (place->is_id)
+        return gd_fail(err, GD_EFORMAT, "the text has no token of the id %u, at which the model's head reads it",
+                       place->ids[0]);
     gd_buf_json_string(&quoted, place->text, strlen(place->text));
     rc = gd_buf_cstr(&quoted)
              ? gd_fail(err, GD_EFORMAT, "the text has no %.200s, at which the model's head reads it", quoted.data)

@@ -12,6 +12,7 @@ typedef struct gd_place {
     uint32_t *ids; /* [count] */
     size_t count;
     bool first_token; /* they are read at the first, not the last */
+    bool is_id;       /* `text` is that of a number, the id itself */
     char *text;       /* the same as the head's description has it */
 } gd_place;
 

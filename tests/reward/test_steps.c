@@ -206,6 +206,24 @@ static void tokens_are_found(void **state)
     json_decref(json);
 }
 
+/* What is looked for can be read in the sentence, also a line break; an id is no text. */
+static void missing_tokens_are_named(void **state)
+{
+    static const char *const cases[][2] = {
+        { HEAD "pool: {at: 13}\n" SCORE, "the text has no token of the id 13, at which the model's head reads it" },
+        { HEAD "pool: {each_pattern: \".\\n\"}\n" SCORE,
+          "the text has no \".\\n\", at which the model's head reads it" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_model *model = open_head(golden_options("qwen2", 0), cases[i][0]);
+
+        assert_refused(model, "Tea is hot", cases[i][1]);
+        gd_model_close(model);
+    }
+}
+
 /* A program that was compiled with an older header gets no steps, and nothing that it can't free. */
 static void older_results_have_no_steps(void **state)
 {
@@ -232,6 +250,7 @@ int main(void)
         cmocka_unit_test(steps_are_those_of_torch), cmocka_unit_test(steps_are_those_of_shorter_texts),
         cmocka_unit_test(rules_make_the_score),     cmocka_unit_test(descriptions_choose_the_rule),
         cmocka_unit_test(tokens_are_found),         cmocka_unit_test(older_results_have_no_steps),
+        cmocka_unit_test(missing_tokens_are_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
