@@ -242,6 +242,44 @@ gd_status gd_head_choose(gd_head_choice *out, const gd_options *options, const g
                : choose_by_itself(out, from, err);
 }
 
+/* ---- two heads in one model ---- */
+
+static size_t number_of(const gd_head_choice *choice)
+{
+    size_t i = 0;
+
+    while (gd_graph_heads[i].text && gd_graph_heads[i].text != choice->head.text)
+        i++;
+    return i;
+}
+
+gd_status gd_head_check_merged(const gd_head_choice *choice, const gd_head_sources *from, gd_error *err)
+{
+    /* A file beside the model is left behind; one beside the adapter goes with it. */
+    const gd_head_sources model = { from->config, from->weights, from->adapter_dir, NULL };
+    const char *name = choice->head.text ? strrchr(choice->head.name, ' ') + 1 : NULL;
+    gd_head_choice other = { 0 };
+    bool first = false;
+    gd_status rc = GD_OK;
+
+    if (name && has_own_class(from->config))
+        rc = search(&other, &model, NULL, BY_CLASS, err);
+    if (!rc && name && !other.head.text) {
+        first = gd_weights_find(from->weights, SCORE) != NULL;
+        if (!first)
+            rc = search(&other, &model, NULL, BY_TENSORS, err);
+        first |= other.head.text && number_of(&other) < number_of(choice);
+    } else if (!rc && name) {
+        first = number_of(&other) != number_of(choice);
+    }
+    if (rc || !first)
+        return rc;
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: the adapter has the head %.*s, but the merged model would be read by one that the model has by "
+                   "itself: --head %.*s names it, here and wherever the merged model is read",
+                   from->adapter_dir, (int)strcspn(name, "."), name, (int)strcspn(name, "."), name);
+}
+
 void gd_head_choice_free(gd_head_choice *choice)
 {
     gd_free(choice->text);

@@ -25,6 +25,9 @@ typedef struct gd_head_sources {
  * tensors are all there; else the graph's.  Free it even after failure. */
 gd_status gd_head_choose(gd_head_choice *out, const gd_options *options, const gd_head_sources *from, gd_error *err);
 
+/* Refuses a head that was found in or beside the adapter, if another would be found where both are the model's. */
+gd_status gd_head_check_merged(const gd_head_choice *choice, const gd_head_sources *from, gd_error *err);
+
 /* That of a name, or of a file. */
 gd_status gd_head_read(gd_head_choice *out, const char *name, gd_error *err);
 void gd_head_choice_free(gd_head_choice *choice);

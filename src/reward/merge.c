@@ -114,6 +114,8 @@ static gd_status make_plan(struct source *s, const gd_options *options, gd_dtype
     gd_head_choice choice;
     gd_status rc = gd_head_choose(&choice, options, &from, err);
 
+    if (!rc && !options->graph && (!options->head || strcmp(options->head, "auto") == 0))
+        rc = gd_head_check_merged(&choice, &from, err);
     if (!rc)
         rc = gd_plan_make_with_head(&s->plan, s->config, options->graph, choice.head.text ? &choice.head : NULL,
                                     operand, err);

@@ -209,6 +209,33 @@ static void several_linears_stay(void **state)
     remove_both();
 }
 
+/* Where the model keeps a head by which it would be read, the adapter's must be asked for by its name. */
+static void a_second_head_is_named(void **state)
+{
+    static const struct {
+        change how;
+        const char *want;
+    } second[] = {
+        { { "score.weight stays", NULL, adapt_summary }, "v_head_summary" },
+        { { "mlp stays", write_mlp, adapt_v_head }, "v_head" },
+    };
+
+    for (size_t i = 0; i < sizeof second / sizeof second[0]; i++) {
+        gd_error err = { GD_OK, "" };
+
+        make_both(*state, &second[i].how);
+        assert_int_equal(merge_with(NULL, &err), GD_EUNSUPPORTED);
+        assert_contains(err.text,
+                        "but the merged model would be read by one that the model has by itself: --head v_head");
+        assert_int_equal(merge_with("auto", &err), GD_EUNSUPPORTED);
+        assert_int_equal(access(merged, F_OK), -1);
+        assert_ok(merge_with(second[i].want, test_err));
+        assert_true(score_of(merged, second[i].want) != score_of(merged, NULL));
+        assert_int_equal(test_remove(merged), 0);
+        remove_both();
+    }
+}
+
 static void adapters_that_do_not_fit_are_refused(void **state)
 {
     static const struct {
@@ -257,6 +284,7 @@ int main(void)
         cmocka_unit_test(the_class_stays),
         cmocka_unit_test(several_linears_stay),
         cmocka_unit_test(adapters_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_second_head_is_named),
     };
 
     return cmocka_run_group_tests(tests, dir_setup, dir_teardown);
