@@ -57,6 +57,8 @@ static const struct custom {
     { "InternLM2ForCausalLM", INTERNLM2 },                         /* internlm/internlm2-* */
     { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */
     { "LlamaForRewardModelWithGating", LLAMA },                    /* RLHFlow/ArmoRM-Llama3-8B-v0.1 */
+    { "LlamaForRewardModelWithGating3", LLAMA },                   /* nicolinho/QRM-Llama3-8B */
+    { "LlamaForRewardModelWithGating31", LLAMA },                  /* nicolinho/QRM-Llama3.1-8B */
     { "LlamaForScore", LLAMA },                                    /* PKU-Alignment/beaver-7b-* */
     { "LlamaForSequenceClassificationWithNormal_Weights", LLAMA }, /* LxzGordon/URM-LLaMa-3.1-8B */
     { "LlamaForTokenClassification", LLAMA },                      /* TRL's PRMTrainer, as the others so called */

@@ -1,4 +1,5 @@
-/* test_armorm.c - the built-in head of ArmoRM: its objectives read one token of a text, and its gate another. */
+/* test_gates.c - the built-in heads of ArmoRM and QRM: their objectives read one token of a text, and their gates
+ * another. */
 #include "tests/reward/published.h"
 #include "tests/reward/with_head.h"
 
@@ -21,23 +22,26 @@ static char *replaced(const char *text, const char *part, const char *with)
     return out;
 }
 
-/* The built-in head without the names of its 19 objectives: these are 7. */
-static char *built_in(void)
+/* The built-in head without the names, if it has them, of its 19 objectives: these are 7. */
+static char *built_in(const char *name)
 {
-    char *text = strndup(gd_graph_builtin_find(gd_graph_heads, "armorm")->text,
-                         gd_graph_builtin_find(gd_graph_heads, "armorm")->len);
+    const gd_graph_builtin *head = gd_graph_builtin_find(gd_graph_heads, name);
+    char *text = strndup(head->text, head->len);
     char *labels = strstr(text, "labels:"), *nodes = strstr(text, "nodes:");
 
-    memmove(labels, nodes, strlen(nodes) + 1);
+    if (labels)
+        memmove(labels, nodes, strlen(nodes) + 1);
     return text;
 }
 
 /* The head of tests/data/heads, which reads one token, with labels. */
-static char *on_one_token(const char *pool, const char *labels)
+static char *on_one_token(const char *name, const char *pool, const char *labels)
 {
-    char path[512], *text = calloc(1, 8192), *pooled, *out;
-    FILE *f = fopen(test_data(path, sizeof path, "heads/armorm.yaml"), "r");
+    char file[64], path[512], *text = calloc(1, 8192), *pooled, *out;
+    FILE *f;
 
+    (void)snprintf(file, sizeof file, "heads/%s.yaml", name);
+    f = fopen(test_data(path, sizeof path, file), "r");
     assert_non_null(f);
     assert_true(fread(text, 1, 8191, f) > 0);
     (void)fclose(f);
@@ -65,7 +69,7 @@ static void score(const char *dir, char *head, const char *text, gd_item_result 
     free(head);
 }
 
-static void the_gate_reads_the_prompts_end(void **state)
+static void check_gate(const char *dirs, const char *name)
 {
     static const char *const texts[] = {
         "Is tea hot?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nYes.",
@@ -77,7 +81,7 @@ static void the_gate_reads_the_prompts_end(void **state)
     char dir[512];
     published p;
 
-    published_open(&p, *state, &(struct published_head){ "armorm", "armorm" });
+    published_open(&p, dirs, &(struct published_head){ name, name });
     (void)snprintf(dir, sizeof dir, "%s", p.dir);
     for (size_t t = 0; t < 2; t++) {
         gd_item_result whole, objectives, weights, same;
@@ -85,11 +89,11 @@ static void the_gate_reads_the_prompts_end(void **state)
                                    golden_items(NULL, 1, &weights), golden_items(NULL, 1, &same) };
         double sum = 0;
 
-        score(dir, built_in(), texts[t], &whole);
-        score(dir, on_one_token("pool: before_first_pad\n", "labels: {in: adjusted, " NAMES "nodes:\n"), texts[t],
+        score(dir, built_in(name), texts[t], &whole);
+        score(dir, on_one_token(name, "pool: before_first_pad\n", "labels: {in: adjusted, " NAMES "nodes:\n"), texts[t],
               &objectives);
-        score(dir, on_one_token(gate, "labels: {in: weights, " NAMES "nodes:\n"), texts[t], &weights);
-        score(dir, on_one_token("pool: before_first_pad\n", "nodes:\n"), texts[t], &same);
+        score(dir, on_one_token(name, gate, "labels: {in: weights, " NAMES "nodes:\n"), texts[t], &weights);
+        score(dir, on_one_token(name, "pool: before_first_pad\n", "nodes:\n"), texts[t], &same);
         for (size_t i = 0; i < OBJECTIVES; i++)
             sum += (double)objectives.labels[i] * (double)weights.labels[i];
         assert_true(fabs(sum - (double)whole.scores[0]) < 1e-5);
@@ -100,10 +104,15 @@ static void the_gate_reads_the_prompts_end(void **state)
     published_close(&p);
 }
 
+static void armorms_gate_reads_the_prompts_end(void **state) { check_gate(*state, "armorm"); }
+
+static void qrms_gate_reads_the_prompts_end(void **state) { check_gate(*state, "qrm"); }
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_gate_reads_the_prompts_end),
+        cmocka_unit_test(armorms_gate_reads_the_prompts_end),
+        cmocka_unit_test(qrms_gate_reads_the_prompts_end),
     };
 
     return cmocka_run_group_tests(tests, dir_setup, dir_teardown);
