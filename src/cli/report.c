@@ -106,12 +106,25 @@ static int is_prose(const json_t *value)
     return 0;
 }
 
+/* True if a member of the object is prose: then all are set apart by colons and semicolons. */
+static int has_prose(const json_t *object)
+{
+    const char *name;
+    const json_t *member;
+    int prose = 0;
+
+    json_object_foreach((json_t *)object, name, member)
+        prose |= is_prose(member);
+    return prose;
+}
+
 /* Everything on the current line: "name score.weight, from adapter". */
 static void print_inline(const char *key, const json_t *value, int depth)
 {
     const char *name, *sep = "";
     const json_t *member;
     size_t index;
+    int prose;
 
     if (is_plain(value)) {
         print_scalar(key, value);
@@ -126,12 +139,13 @@ static void print_inline(const char *key, const json_t *value, int depth)
         print_inline(key, member, depth + 1);
         sep = ", ";
     }
+    prose = has_prose(value);
     json_object_foreach((json_t *)value, name, member) {
         (void)fputs(sep, stdout);
         (void)print_label(name);
-        (void)fputs(is_prose(member) ? ": " : " ", stdout);
+        (void)fputs(prose ? ": " : " ", stdout);
         print_inline(name, member, depth + 1);
-        sep = is_prose(member) ? "; " : ", ";
+        sep = prose ? "; " : ", ";
     }
 }
 
