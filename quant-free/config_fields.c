@@ -53,6 +53,7 @@ static const struct custom {
 } customs[] = {
     { "INFORMForSequenceClassification", LLAMA },                  /* infly/INF-ORM-Llama3.1-70B */
     { "EurusRewardModel", MISTRAL },                               /* openbmb/Eurus-RM-7b */
+    { "Gemma2ForQuantileSequenceClassification", GEMMA2 },         /* nicolinho/QRM-Gemma-2-27B */
     { "Gemma3ForCausalLM", GEMMA3 },                               /* the text model's */
     { "InternLM2ForCausalLM", INTERNLM2 },                         /* internlm/internlm2-* */
     { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */

@@ -16,6 +16,7 @@ static const struct published_head {
     { "urm", "auto" },
     { "armorm", "armorm.yaml" },
     { "qrm", "qrm.yaml" },
+    { "qrm_gemma", "qrm_gemma.yaml" },
     { "positive", "positive_label" },
     { "mlp_positive", "mlp_positive_label" },
     { "every_activation", "every_activation.yaml" },

@@ -69,31 +69,34 @@ static void score(const char *dir, char *head, const char *text, gd_item_result 
     free(head);
 }
 
-static void check_gate(const char *dirs, const char *name)
+#define LLAMA3 "<|eot_id|><|start_header_id|>assistant<|end_header_id|>"
+#define GEMMA "<end_of_turn>\n<start_of_turn>model"
+
+struct gated {
+    const char *name, *rewards; /* rewards: the value that the gate weighs */
+    const char *gate;           /* where it is read */
+    const char *texts[2];       /* with an answer, and with two */
+};
+
+static void check_gate(const char *dirs, const struct gated *c)
 {
-    static const char *const texts[] = {
-        "Is tea hot?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nYes.",
-        "A<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nB<|eot_id|><|start_header_id|>assistant"
-        "<|end_header_id|>\n\nC, and so on.",
-    };
-    static const char gate[] =
-        "pool: {last_pattern: \"<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n\", token: first}\n";
-    char dir[512];
+    const char *name = c->name, *gate = c->gate;
+    char dir[512], rewards[128];
     published p;
 
     published_open(&p, dirs, &(struct published_head){ name, name });
     (void)snprintf(dir, sizeof dir, "%s", p.dir);
+    (void)snprintf(rewards, sizeof rewards, "labels: {in: %s, " NAMES "nodes:\n", c->rewards);
     for (size_t t = 0; t < 2; t++) {
         gd_item_result whole, objectives, weights, same;
         const gd_items lists[] = { golden_items(NULL, 1, &whole), golden_items(NULL, 1, &objectives),
                                    golden_items(NULL, 1, &weights), golden_items(NULL, 1, &same) };
         double sum = 0;
 
-        score(dir, built_in(name), texts[t], &whole);
-        score(dir, on_one_token(name, "pool: before_first_pad\n", "labels: {in: adjusted, " NAMES "nodes:\n"), texts[t],
-              &objectives);
-        score(dir, on_one_token(name, gate, "labels: {in: weights, " NAMES "nodes:\n"), texts[t], &weights);
-        score(dir, on_one_token(name, "pool: before_first_pad\n", "nodes:\n"), texts[t], &same);
+        score(dir, built_in(name), c->texts[t], &whole);
+        score(dir, on_one_token(name, "pool: before_first_pad\n", rewards), c->texts[t], &objectives);
+        score(dir, on_one_token(name, gate, "labels: {in: weights, " NAMES "nodes:\n"), c->texts[t], &weights);
+        score(dir, on_one_token(name, "pool: before_first_pad\n", "nodes:\n"), c->texts[t], &same);
         for (size_t i = 0; i < OBJECTIVES; i++)
             sum += (double)objectives.labels[i] * (double)weights.labels[i];
         assert_true(fabs(sum - (double)whole.scores[0]) < 1e-5);
@@ -104,15 +107,31 @@ static void check_gate(const char *dirs, const char *name)
     published_close(&p);
 }
 
-static void armorms_gate_reads_the_prompts_end(void **state) { check_gate(*state, "armorm"); }
+static void gates_read_the_prompts_end(void **state)
+{
+    static const struct gated cases[] = {
+        { "armorm",
+          "adjusted",
+          "pool: {last_pattern: \"" LLAMA3 "\\n\\n\", token: first}\n",
+          { "Is tea hot?" LLAMA3 "\n\nYes.", "A" LLAMA3 "\n\nB" LLAMA3 "\n\nC, and so on." } },
+        { "qrm",
+          "adjusted",
+          "pool: {last_pattern: \"" LLAMA3 "\\n\\n\", token: first}\n",
+          { "Is tea hot?" LLAMA3 "\n\nYes.", "A" LLAMA3 "\n\nB" LLAMA3 "\n\nC, and so on." } },
+        { "qrm_gemma",
+          "rewards",
+          "pool: {last_pattern: \"<end_of_turn>\\n<start_of_turn>model\\n\", token: first}\n",
+          { "Is tea hot?" GEMMA "\nYes.", "A" GEMMA "\nB" GEMMA "\nC, and so on." } },
+    };
 
-static void qrms_gate_reads_the_prompts_end(void **state) { check_gate(*state, "qrm"); }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        check_gate(*state, &cases[i]);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(armorms_gate_reads_the_prompts_end),
-        cmocka_unit_test(qrms_gate_reads_the_prompts_end),
+        cmocka_unit_test(gates_read_the_prompts_end),
     };
 
     return cmocka_run_group_tests(tests, dir_setup, dir_teardown);

@@ -7,6 +7,7 @@ grm           allenai/reward-bench, rewardbench/models/grm.py: ValueHead
 beaver        PKU-Alignment/safe-rlhf, models/score_model and models/normalizer.py (as in reward-bench, beaver.py)
 urm           sgl-project/sglang, srt/models/llama_reward.py: LlamaForSequenceClassificationWithNormal_Weights
 armorm, qrm   allenai/reward-bench, rewardbench/models/{armorm,qrm}.py; the gate reads the same token as the objectives
+qrm_gemma     the same, by the names in the index of QRM-Gemma-2-27B's tensors, which has dropout and no transform
 positive, mlp_positive   Transformers, modeling_layers.py: GenericForTokenClassification; vllm, qwen2_rm.py"""
 import json, sys
 import torch
@@ -100,6 +101,14 @@ def armorm(x):
     return {"num_objectives": n, "gating_hidden_dim": 24, "gating_temperature": 10}, t, score
 
 
+def normalised(t, x, norm):
+    """BatchNorm as it is after training."""
+    t[norm + "weight"], t[norm + "bias"] = vector(24, F32, 1), vector(24, F32)
+    t[norm + "running_mean"], t[norm + "running_var"] = vector(24, F32, 0.4), vector(24, F32).abs() + 0.1
+    mean, var, w, b = (t[norm + k].double() for k in ("running_mean", "running_var", "weight", "bias"))
+    return (x - mean) / (var + 1e-5).sqrt() * w + b
+
+
 def qrm(x):
     n, quantiles = 7, 5
     t = {"regression_layer.weight": matrix(n * quantiles, HIDDEN), "reward_transform_matrix": matrix(n, n),
@@ -107,15 +116,24 @@ def qrm(x):
     gate, cols = x, HIDDEN
     for i in (0, 3, 6):
         t[f"gating.layers.{i}.weight"] = matrix(24, cols)
-        norm = f"gating.layers.{i + 2}."
-        t[norm + "weight"], t[norm + "bias"] = vector(24, F32, 1), vector(24, F32)
-        t[norm + "running_mean"], t[norm + "running_var"] = vector(24, F32, 0.4), vector(24, F32).abs() + 0.1
-        mean, var, w, b = (t[norm + k].double() for k in ("running_mean", "running_var", "weight", "bias"))
-        gate = (relu(linear(t, gate, f"gating.layers.{i}", False)) - mean) / (var + 1e-5).sqrt() * w + b
-        cols = 24
+        gate, cols = normalised(t, relu(linear(t, gate, f"gating.layers.{i}", False)), f"gating.layers.{i + 2}."), 24
     t["gating.layers.9.weight"], t["gating.layers.9.bias"] = matrix(n, 24), vector(n)
     rewards = linear(t, x, "regression_layer", False).reshape(-1, n, quantiles).mean(dim=2)
     score = gated(t, x, rewards, linear(t, gate, "gating.layers.9"), 2)
+    return {"num_objectives": n, "num_quantiles": quantiles, "gating_hidden_dim": 24, "gating_temperature": 2}, t, score
+
+
+def qrm_gemma(x):
+    n, quantiles = 7, 5
+    t = {"regression_layer.weight": matrix(n * quantiles, HIDDEN), "gating.logit_scale": torch.tensor([1.25])}
+    gate, cols = x, HIDDEN
+    for i in (0, 4, 8):
+        t[f"gating.layers.{i}.weight"] = matrix(24, cols)
+        gate, cols = normalised(t, relu(linear(t, gate, f"gating.layers.{i}", False)), f"gating.layers.{i + 2}."), 24
+    t["gating.layers.11.weight"], t["gating.layers.11.bias"] = matrix(n, 24), vector(n)
+    rewards = linear(t, x, "regression_layer", False).reshape(-1, n, quantiles).mean(dim=2)
+    gates = softmax(linear(t, gate, "gating.layers.11") / 2, dim=1) * t["gating.logit_scale"].double()
+    score = (rewards * gates).sum(dim=1, keepdim=True)
     return {"num_objectives": n, "num_quantiles": quantiles, "gating_hidden_dim": 24, "gating_temperature": 2}, t, score
 
 
@@ -142,7 +160,8 @@ def every_activation(x):
 torch.manual_seed(20261130)
 state = read_trunk()
 with open(f"{out}/heads.jsonl", "w") as file:
-    for head in (grm, beaver, beaver_cost, beaver_plain, urm, armorm, qrm, positive, mlp_positive, every_activation):
+    for head in (grm, beaver, beaver_cost, beaver_plain, urm, armorm, qrm, positive, mlp_positive, every_activation,
+                 qrm_gemma):
         config, tensors, scores = head(state)
         save_file(tensors, f"{out}/{head.__name__}.safetensors")
         print(json.dumps({"name": head.__name__, "config": config, "scores": scores[:, 0].tolist()}), file=file)
