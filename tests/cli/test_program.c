@@ -295,7 +295,7 @@ static void backends_lists_what_this_machine_has(void **state)
     object = parsed(json.out);
     assert_string_equal(json_string_value(json_object_get(object, "version")), GD_VERSION);
     assert_non_null(strstr(lines.out, "\nbackends\n  cpu\n"));
-    assert_non_null(strstr(lines.out, "\nlibraries       jansson "));
+    assert_non_null(strstr(lines.out, "\nlibraries       jansson: "));
     json_decref(object);
     program_forget(&lines);
     program_forget(&json);

@@ -38,8 +38,12 @@ static void expect_problems(const char *dir, const char *const *want, size_t cou
 
 static void a_good_model_has_none(void **state)
 {
+    json_t *problems;
+
     variant_link(*state, "qwen2");
-    expect_problems(*state, NULL, 0);
+    problems = problems_of(*state);
+    assert_int_equal(json_array_size(problems), 0);
+    json_decref(problems);
 }
 
 static void each_field_and_part_is_named(void **state)
