@@ -102,6 +102,17 @@ static void steps_are_said(void **state)
     json_decref(mlp);
 }
 
+/* Also of a head that has none. */
+static void about_is_not_the_graphs(void **state)
+{
+    char path[512];
+    json_t *json = described("llama", test_data(path, sizeof path, "heads/armorm.yaml"));
+
+    (void)state;
+    assert_true(json_is_null(json_object_get(json, "about")));
+    json_decref(json);
+}
+
 static void a_graph_has_layers_and_a_head(void **state)
 {
     json_t *json = described("phi3", "v_head");
@@ -163,9 +174,13 @@ static void nothing_named_is_nothing_described(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_head_alone_has_nodes), cmocka_unit_test(a_second_place_is_said),
-        cmocka_unit_test(steps_are_said),         cmocka_unit_test(a_graph_has_layers_and_a_head),
-        cmocka_unit_test(a_model_gives_sizes),    cmocka_unit_test(nothing_named_is_nothing_described),
+        cmocka_unit_test(a_head_alone_has_nodes),
+        cmocka_unit_test(a_second_place_is_said),
+        cmocka_unit_test(steps_are_said),
+        cmocka_unit_test(about_is_not_the_graphs),
+        cmocka_unit_test(a_graph_has_layers_and_a_head),
+        cmocka_unit_test(a_model_gives_sizes),
+        cmocka_unit_test(nothing_named_is_nothing_described),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
