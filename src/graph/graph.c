@@ -46,7 +46,17 @@ void gd_graph_builtin_names(const gd_graph_builtin *list, gd_buf *out)
     }
 }
 
-static bool matches(const gd_graph *graph, const char *architecture)
+const char *gd_graph_tensor(const gd_graph_weight *w, size_t i)
+{
+    if (!w->value)
+        return w->name && i == 0 ? w->name->text : NULL;
+    for (const gd_yaml_node *k = w->value->child; k; k = k->next->next)
+        if (strcmp(k->text, "value") != 0 && i-- == 0)
+            return k->next->text;
+    return NULL;
+}
+
+bool gd_graph_matches(const gd_graph *graph, const char *architecture)
 {
     for (const gd_yaml_node *m = graph->matches->child; m; m = m->next)
         if (!strcmp(m->text, architecture))
@@ -97,7 +107,7 @@ static gd_status open_chosen(gd_graph *graph, const char *name, const char *arch
 {
     gd_status rc = gd_graph_open_named(graph, name, err);
 
-    if (!rc && !matches(graph, architecture))
+    if (!rc && !gd_graph_matches(graph, architecture))
         rc = gd_yaml_fail(graph->doc, graph->matches, err, GD_EUNSUPPORTED,
                           "the graph does not match config.json's architecture, %s", architecture);
     return rc;
@@ -148,7 +158,7 @@ gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architect
     for (const gd_graph_builtin *b = gd_graph_builtins; b->text; b++) {
         gd_status rc = gd_graph_parse(graph, b->text, b->len, b->name, err);
 
-        if (rc || matches(graph, architecture))
+        if (rc || gd_graph_matches(graph, architecture))
             return rc;
         gd_graph_free(graph);
     }

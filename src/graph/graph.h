@@ -96,6 +96,13 @@ gd_status gd_graph_open_named(gd_graph *graph, const char *name, gd_error *err);
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err);
 
+/* Whether the graph describes this class of config.json. */
+bool gd_graph_matches(const gd_graph *graph, const char *architecture);
+
+/* The name of tensor number i of a weight, and NULL after the last: a value has as many as it names, an affine's own
+ * number none. */
+const char *gd_graph_tensor(const gd_graph_weight *w, size_t i);
+
 /* Whether a class is that of an encoder, by its name: no graph can describe one. */
 bool gd_graph_is_encoder(const char *architecture);
 

@@ -110,16 +110,14 @@ static gd_status has_tensor(bool *has, const struct trial *t, enum search how, c
     return GD_OK;
 }
 
-/* The tensors of a weight: of a value, all that it names. */
+/* Leaves *has as it is where a weight needs no tensor. */
 static gd_status has_weight(bool *has, const struct trial *t, enum search how, const gd_graph_weight *w)
 {
     gd_status rc = GD_OK;
+    const char *tensor;
 
-    if (!w->value)
-        return has_tensor(has, t, how, w->name->text);
-    for (const gd_yaml_node *k = w->value->child; !rc && *has && k; k = k->next->next)
-        if (strcmp(k->text, "value") != 0)
-            rc = has_tensor(has, t, how, k->next->text);
+    for (size_t i = 0; !rc && *has && (tensor = gd_graph_tensor(w, i)) != NULL; i++)
+        rc = has_tensor(has, t, how, tensor);
     return rc;
 }
 
@@ -137,7 +135,7 @@ static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
 
             if (w->rows)
                 *has = false;
-            else if (w->name)
+            else
                 rc = has_weight(has, t, how, w);
         }
     return rc;
@@ -257,27 +255,29 @@ gd_status gd_head_check_merged(const gd_head_choice *choice, const gd_head_sourc
 {
     /* A file beside the model is left behind; one beside the adapter goes with it. */
     const gd_head_sources model = { from->config, from->weights, from->adapter_dir, NULL };
-    const char *name = choice->head.text ? strrchr(choice->head.name, ' ') + 1 : NULL;
     gd_head_choice other = { 0 };
-    bool first = false;
     gd_status rc = GD_OK;
+    bool first = true;
+    const char *name;
+    size_t len;
 
-    if (name && has_own_class(from->config))
+    if (!choice->head.text)
+        return GD_OK;
+    if (has_own_class(from->config))
         rc = search(&other, &model, NULL, BY_CLASS, err);
-    if (!rc && name && !other.head.text) {
-        first = gd_weights_find(from->weights, SCORE) != NULL;
-        if (!first)
-            rc = search(&other, &model, NULL, BY_TENSORS, err);
-        first |= other.head.text && number_of(&other) < number_of(choice);
-    } else if (!rc && name) {
+    if (other.head.text)
         first = number_of(&other) != number_of(choice);
+    else if (!rc && !gd_weights_find(from->weights, SCORE)) {
+        rc = search(&other, &model, NULL, BY_TENSORS, err);
+        first = other.head.text && number_of(&other) < number_of(choice);
     }
     if (rc || !first)
         return rc;
+    name = gd_graph_builtin_name(&choice->head, &len);
     return gd_fail(err, GD_EUNSUPPORTED,
                    "%s: the adapter has the head %.*s, but the merged model would be read by one that the model has by "
                    "itself: --head %.*s names it, here and wherever the merged model is read",
-                   from->adapter_dir, (int)strcspn(name, "."), name, (int)strcspn(name, "."), name);
+                   from->adapter_dir, (int)len, name, (int)len, name);
 }
 
 void gd_head_choice_free(gd_head_choice *choice)

@@ -9,15 +9,6 @@
 
 #include <string.h>
 
-static bool matches(const gd_graph *graph, const char *class_name)
-{
-    for (const gd_yaml_node *m = graph->matches->child; m; m = m->next)
-        if (!strcmp(m->text, class_name))
-            return true;
-    return false;
-}
-
-/* A list of the texts of a YAML list, which may be NULL. */
 static json_t *put_classes(gd_result *out, json_t *into, const gd_yaml_node *list)
 {
     json_t *classes = gd_put_list(out, into, "classes");
@@ -33,7 +24,7 @@ static void put_own_classes(gd_result *out, json_t *classes, const gd_graph *gra
     const char *name, *trunk = NULL;
 
     for (size_t i = 0; (name = gd_config_own_class(i, &trunk)) != NULL; i++)
-        if (matches(graph, trunk) && !matches(graph, name))
+        if (gd_graph_matches(graph, trunk) && !gd_graph_matches(graph, name))
             gd_put_text(out, classes, NULL, name);
 }
 
@@ -68,14 +59,12 @@ static void put_tensor(gd_result *out, json_t *list, const char *name)
         gd_put_text(out, list, NULL, name);
 }
 
-/* A weight's tensors: none if an affine's numbers are its own, several if they are made of tensors. */
 static void put_tensors_of(gd_result *out, json_t *list, const gd_graph_weight *w)
 {
-    if (w->name && !w->value)
-        put_tensor(out, list, w->name->text);
-    for (const gd_yaml_node *k = w->value ? w->value->child : NULL; k; k = k->next->next)
-        if (strcmp(k->text, "value") != 0)
-            put_tensor(out, list, k->next->text);
+    const char *name;
+
+    for (size_t i = 0; (name = gd_graph_tensor(w, i)) != NULL; i++)
+        put_tensor(out, list, name);
 }
 
 /* The tensors of a head.  Returns whether it takes rows of one, which any language model has. */
