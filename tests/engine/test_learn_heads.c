@@ -208,6 +208,23 @@ static gd_view view_of(const float *numbers, size_t cols)
                       .bytes = cols * sizeof *numbers };
 }
 
+/* All of them together, but for rounding. Frees both. */
+static void expect_same(struct gradients *got, struct gradients *want)
+{
+    double error = 0, size = 0;
+
+    assert_int_equal(got->count, want->count);
+    for (size_t i = 0; i < got->count; i++) {
+        const double off = (double)got->values[i] - (double)want->values[i];
+
+        error += off * off;
+        size += (double)want->values[i] * (double)want->values[i];
+    }
+    assert_true(size > 0 && error <= 1e-10 * size);
+    gd_free(want->values);
+    gd_free(got->values);
+}
+
 static void a_value_read_twice_has_both_gradients(void **state)
 {
     static const char once[] = "format: guerdon-head/1\nname: once\nnodes:\n"
@@ -215,7 +232,6 @@ static void a_value_read_twice_has_both_gradients(void **state)
     static const float two = 2.0f;
     float a[96], b[96], sum[96];
     struct gradients want, got;
-    double error = 0, size = 0;
 
     (void)state;
     for (int i = 0; i < 96; i++) {
@@ -225,14 +241,7 @@ static void a_value_read_twice_has_both_gradients(void **state)
     }
     gradients_with(&want, once, (gd_view[]){ view_of(sum, 96) }, 1);
     gradients_with(&got, twice, (gd_view[]){ view_of(a, 96), view_of(b, 96), view_of(&two, 1) }, 3);
-    assert_int_equal(got.count, want.count);
-    for (size_t i = 0; i < got.count; i++) {
-        error += ((double)got.values[i] - (double)want.values[i]) * ((double)got.values[i] - (double)want.values[i]);
-        size += (double)want.values[i] * (double)want.values[i];
-    }
-    assert_true(size > 0 && error <= 1e-10 * size);
-    gd_free(want.values);
-    gd_free(got.values);
+    expect_same(&got, &want);
 }
 
 /* Half of the sum of a matrix's first and third row, in a roundabout way: a softmax of single columns is 1, and has no
@@ -258,7 +267,6 @@ static void other_operations_hand_gradients_on(void **state)
     float a[3 * 96], sum[96];
     gd_view view = view_of(a, 3 * 96);
     struct gradients want, got;
-    double error = 0, size = 0;
 
     (void)state;
     for (int i = 0; i < 3 * 96; i++)
@@ -269,14 +277,7 @@ static void other_operations_hand_gradients_on(void **state)
     view.shape[1] = 96;
     gradients_with(&want, once, (gd_view[]){ view_of(sum, 96) }, 1);
     gradients_with(&got, around, &view, 1);
-    assert_int_equal(got.count, want.count);
-    for (size_t i = 0; i < got.count; i++) {
-        error += ((double)got.values[i] - (double)want.values[i]) * ((double)got.values[i] - (double)want.values[i]);
-        size += (double)want.values[i] * (double)want.values[i];
-    }
-    assert_true(size > 0 && error <= 1e-10 * size);
-    gd_free(want.values);
-    gd_free(got.values);
+    expect_same(&got, &want);
 }
 
 int main(void)

@@ -33,6 +33,23 @@ static int teardown(void **state)
     return dir_teardown(state) || lost ? -1 : 0;
 }
 
+static inline gd_config *open_text(const char *dir, const char *text)
+{
+    gd_config *c;
+
+    write_text(dir, "config.json", text);
+    assert_ok(gd_config_open(&c, dir, test_err));
+    return c;
+}
+
+static inline double number(const gd_config *c, const char *field)
+{
+    double n = 0;
+
+    assert_ok(gd_config_number(c, field, &n, test_err));
+    return n;
+}
+
 struct config_case {
     const char *id, *text, *want;
 };

@@ -1,23 +1,6 @@
 /* test_config.c - config.json: the golden models, and files that must be refused. */
 #include "tests/quant-free/config_case.h"
 
-static gd_config *open_text(const char *dir, const char *text)
-{
-    gd_config *c;
-
-    write_text(dir, "config.json", text);
-    assert_ok(gd_config_open(&c, dir, test_err));
-    return c;
-}
-
-static double number(const gd_config *c, const char *field)
-{
-    double n = 0;
-
-    assert_ok(gd_config_number(c, field, &n, test_err));
-    return n;
-}
-
 static size_t window(const gd_config *c, size_t layer)
 {
     size_t n = 0;

@@ -11,23 +11,6 @@
 #define MINISTRAL3 "{" ARCH("Ministral3ForSequenceClassification", "ministral3") ",\"num_labels\":1" FINE
 #define YARN(rest) ",\"rope_parameters\":{\"rope_type\":\"yarn\",\"factor\":16,\"rope_theta\":1e6" rest "}}"
 
-static gd_config *open_text(const char *dir, const char *text)
-{
-    gd_config *c;
-
-    write_text(dir, "config.json", text);
-    assert_ok(gd_config_open(&c, dir, test_err));
-    return c;
-}
-
-static double number(const gd_config *c, const char *field)
-{
-    double n = 0;
-
-    assert_ok(gd_config_number(c, field, &n, test_err));
-    return n;
-}
-
 static gd_rope rope_of(const gd_config *c, size_t layer)
 {
     gd_rope rope;

@@ -6,15 +6,6 @@
     "{" PHI3 FINE ",\"rope_scaling\":{\"type\":\"" type "\",\"short_factor\":[" shorts "],\"long_factor\":[" longs \
     "]" more "}}"
 
-static gd_config *open_text(const char *dir, const char *text)
-{
-    gd_config *c;
-
-    write_text(dir, "config.json", text);
-    assert_ok(gd_config_open(&c, dir, test_err));
-    return c;
-}
-
 /* Longer texts would have other angles. */
 static void longrope_takes_texts_up_to_the_original_length(void **state)
 {

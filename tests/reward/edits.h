@@ -105,6 +105,20 @@ static inline void edit_adapter(const char *dir, const char *members)
     variant_patch_text(dir, "adapter_config.json", members);
 }
 
+/* The adapter without its score.weight, for a task of this type. */
+static inline void drop_score(const char *dir, const char *task)
+{
+    variant_tensors t;
+    char members[64];
+
+    (void)snprintf(members, sizeof members, "{\"task_type\":%s,\"modules_to_save\":null}", task);
+    edit_adapter(dir, members);
+    variant_read(&t, dir, "adapter_model.safetensors");
+    variant_drop(&t, "base_model.model.score.weight");
+    variant_write(&t, 0, t.count, dir, "adapter_model.safetensors");
+    variant_free(&t);
+}
+
 static inline void set_fan_in(const char *dir) { edit_adapter(dir, "{\"fan_in_fan_out\":true}"); }
 static inline void set_early_fields(const char *dir)
 {

@@ -54,18 +54,12 @@ static char *on_one_token(const char *name, const char *pool, const char *labels
 
 static void score(const char *dir, char *head, const char *text, gd_item_result *result)
 {
-    const gd_part part = { .text = { text, strlen(text) } };
-    const gd_item item = { .parts = &part, .part_count = 1 };
-    const gd_items all = golden_items(&item, 1, result);
     gd_options options;
-    gd_model *model;
 
     gd_options_init(&options);
     options.model = dir;
     options.precision = "fp32";
-    model = open_head(options, head);
-    assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
-    gd_model_close(model);
+    score_and_close(open_head(options, head), text, result);
     free(head);
 }
 

@@ -37,16 +37,7 @@ static gd_status merge_with(const char *head, gd_error *err)
 
 /* ---- models and adapters ---- */
 
-static void drop_head(const char *dir)
-{
-    variant_tensors t;
-
-    edit_adapter(dir, "{\"task_type\":null,\"modules_to_save\":null}");
-    variant_read(&t, dir, "adapter_model.safetensors");
-    variant_drop(&t, "base_model.model.score.weight");
-    variant_write(&t, 0, t.count, dir, "adapter_model.safetensors");
-    variant_free(&t);
-}
+static void drop_head(const char *dir) { drop_score(dir, "null"); }
 
 /* The adapter's head under another name, with the bias 0.5 if `bias`. */
 static void name_head(const char *dir, const char *module, bool bias)

@@ -101,9 +101,6 @@ static void write_summary(const char *dir)
 
 static void score_text(const char *dir, const char *head, const char *text, gd_item_result *result)
 {
-    const gd_part part = { .text = { text, strlen(text) } };
-    const gd_item item = { .parts = &part, .part_count = 1 };
-    const gd_items all = golden_items(&item, 1, result);
     gd_options options;
     gd_model *model;
 
@@ -111,9 +108,7 @@ static void score_text(const char *dir, const char *head, const char *text, gd_i
     options.model = dir;
     options.head = head;
     assert_ok(gd_model_open(&model, &options, test_err));
-    if (gd_score_items(model, &all, NULL, NULL, NULL))
-        fail_msg("%s, %s: %s", head ? head : "auto", text, result->error);
-    gd_model_close(model);
+    score_and_close(model, text, result);
 }
 
 static void check(const char *dir, const struct prm *prm, const char *head, const char *at_last)

@@ -32,6 +32,18 @@ static inline gd_model *open_head(gd_options options, const char *text)
     return model;
 }
 
+/* Scores one text, and closes the model. The caller frees the result. */
+static inline void score_and_close(gd_model *model, const char *text, gd_item_result *result)
+{
+    const gd_part part = { .text = { text, strlen(text) } };
+    const gd_item item = { .parts = &part, .part_count = 1 };
+    const gd_items all = golden_items(&item, 1, result);
+
+    if (gd_score_items(model, &all, NULL, NULL, NULL))
+        fail_msg("%s: %s", text, result->error);
+    gd_model_close(model);
+}
+
 /* The sentence with which the only text of a record is refused. */
 static inline void assert_refused(gd_model *model, const char *text, const char *want)
 {

@@ -222,6 +222,17 @@ json_t *run_log(const test_run *run)
     return lines;
 }
 
+void run_same_file(const test_run *run, const char *a, const char *b, const char *name)
+{
+    size_t len_a, len_b;
+    char *file_a = run_file(run, a, name, &len_a), *file_b = run_file(run, b, name, &len_b);
+
+    if (len_a != len_b || memcmp(file_a, file_b, len_a) != 0)
+        fail_msg("%s of %s and of %s differ", name, a, b);
+    gd_free(file_a);
+    gd_free(file_b);
+}
+
 void run_same(const test_run *run, const char *a, const char *b)
 {
     static const char *const names[2][4] = {
@@ -229,16 +240,8 @@ void run_same(const test_run *run, const char *a, const char *b)
         { "model.safetensors", "config.json", "guerdon-adapter.json", "log.jsonl" },
     };
 
-    for (size_t i = 0; i < 4; i++) {
-        const char *name = names[run->options.full != 0][i];
-        size_t len_a, len_b;
-        char *file_a = run_file(run, a, name, &len_a), *file_b = run_file(run, b, name, &len_b);
-
-        if (len_a != len_b || memcmp(file_a, file_b, len_a) != 0)
-            fail_msg("%s of %s and of %s differ", name, a, b);
-        gd_free(file_a);
-        gd_free(file_b);
-    }
+    for (size_t i = 0; i < 4; i++)
+        run_same_file(run, a, b, names[run->options.full != 0][i]);
 }
 
 /* Trains in run->model.memory, or in a little more: what the process takes for itself grows from run to run. */

@@ -86,4 +86,7 @@ json_t *run_log(const test_run *run);
 /* Fails unless both outputs have the same result: the adapter, its settings and the log, byte for byte. */
 void run_same(const test_run *run, const char *a, const char *b);
 
+/* Fails unless this file is the same in both outputs. */
+void run_same_file(const test_run *run, const char *a, const char *b, const char *name);
+
 #endif

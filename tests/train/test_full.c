@@ -140,18 +140,6 @@ static void threads_memory_and_kernels_change_no_bit(void **state)
     run_close(&run);
 }
 
-static void same_model(const test_run *run, const char *a, const char *b)
-{
-    size_t len_a, len_b;
-    char *file_a = run_file(run, a, "model.safetensors", &len_a),
-         *file_b = run_file(run, b, "model.safetensors", &len_b);
-
-    assert_int_equal(len_a, len_b);
-    assert_memory_equal(file_a, file_b, len_a);
-    gd_free(file_a);
-    gd_free(file_b);
-}
-
 static void a_stopped_run_continues_with_the_same_bits(void **state)
 {
     test_run run;
@@ -165,7 +153,7 @@ static void a_stopped_run_continues_with_the_same_bits(void **state)
     run_into(&run, "stopped");
     assert_contains(run.all_notes, "continuing from");
     run_same(&run, "out", "stopped");
-    same_model(&run, "out/best", "stopped/best");
+    run_same_file(&run, "out/best", "stopped/best", "model.safetensors");
     run_close(&run);
 }
 
