@@ -23,7 +23,8 @@ gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node
 gd_status gd_expr_check(const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_expr_lookup *lookup,
                         const void *context, gd_error *err);
 
-/* Evaluates the text of one that was checked.  *trouble: why it is no number ("a division by zero"), or NULL. */
+/* Evaluates the text of a scalar that was checked.  *trouble: why the result isn't a number ("a division by zero"), or
+ * NULL. */
 gd_status gd_expr_again(double *out, const char **trouble, const char *text, gd_expr_lookup *lookup,
                         const void *context, gd_error *err);
 

@@ -1,4 +1,4 @@
-/* made.c - of what a step's weight is made, where it is no tensor by itself. */
+/* made.c - what a step's weight is made of, where it isn't a tensor as it stands. */
 #include "graph/make.h"
 
 #include "base/error.h"

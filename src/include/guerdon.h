@@ -568,7 +568,7 @@ GD_API gd_status gd_merge(const gd_options *options, const char *output, const g
  *              null what isn't, and a sentence for each field, tensor and part of the tokenizer that is missing, or not
  *              known, or for the known thing that is nearest; at most 64.  The caller frees it with gd_string_free();
  *              NULL on failure
- * @return GD_OK also if there are problems; GD_EUSAGE, GD_EIO (there is no such directory), GD_ENOMEM
+ * @return GD_OK also if there are problems; GD_EUSAGE, GD_EIO if the directory does not exist, GD_ENOMEM
  */
 GD_API gd_status gd_diagnose(const gd_options *options, char **json, gd_error *err);
 

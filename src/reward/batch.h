@@ -36,7 +36,7 @@ gd_status gd_batch_more(gd_batch *batch, const gd_batch_text *text, size_t *more
 /* Adds a text, which has at least one id and one position. */
 gd_status gd_batch_add(gd_batch *batch, const gd_batch_text *text, gd_error *err);
 
-/* Whether so many more rows, and positions to read, fit: a position takes memory like a row, if less. */
+/* Whether so many more rows, and positions to read, fit. A position takes memory, too, though less than a row. */
 bool gd_batch_fits(const gd_batch *batch, size_t rows, size_t pooled, size_t most);
 
 /* Scores all texts of the batch. */

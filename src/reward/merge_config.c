@@ -159,7 +159,7 @@ gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, const char *
     if (!rc && !from->own_head)
         rc = set_label(json, from->config, err);
     if (!from->own_head)
-        (void)json_object_del(json, "auto_map"); /* the code of a class that it is no longer of */
+        (void)json_object_del(json, "auto_map"); /* the code of the class that it had */
     if (!rc)
         rc = set_pad(json, from, err);
     if (!rc && type)
