@@ -49,7 +49,7 @@ int cli_inspect(const cli_settings *settings)
         return CLI_USAGE;
     }
     if (!settings->options.model && !settings->options.graph && !settings->options.head) {
-        cli_say("--model is missing: --model DIR");
+        cli_say("--model is missing: --model DIR, or --graph or --head to describe one of these");
         return CLI_USAGE;
     }
     if (!settings->options.model)

@@ -64,6 +64,13 @@ static size_t count_missing(const struct look *l, const char *name)
     return missing;
 }
 
+/* Opening the model says it of what it turns as it reads: in the same words, so that it is not said twice. */
+static gd_status note_missing_turned(const struct look *l, const char *name)
+{
+    return gd_notes_add(l->problems, l->err, "%s: the head %s reads the tensor %s, which is missing",
+                        gd_weights_path(l->weights), l->plan->head_of, name);
+}
+
 static gd_status note_missing(const struct look *l, const char *name)
 {
     const char *path = gd_weights_path(l->weights), *near = nearest_to(l, name);
@@ -75,8 +82,8 @@ static gd_status note_missing(const struct look *l, const char *name)
     sep = near ? "; the nearest that is there is " : "";
     if (others)
         return gd_notes_add(l->problems, l->err,
-                            "%s: the tensor %s is missing, and so is that of %zu other layer%s%s%s", path, name, others,
-                            others > 1 ? "s" : "", sep, near ? near : "");
+                            "%s: the tensor %s is missing, and so %s %zu whose name differs only in a number%s%s", path,
+                            name, others > 1 ? "are" : "is", others, sep, near ? near : "");
     return gd_notes_add(l->problems, l->err, "%s: the tensor %s is missing%s%s", path, name, sep, near ? near : "");
 }
 
@@ -88,7 +95,7 @@ static gd_status look_at(const struct look *l, const gd_plan_weight *w, bool *ba
 
     if (!rc && !view) {
         *bad = true;
-        return note_missing(l, w->name);
+        return w->turned ? note_missing_turned(l, w->name) : note_missing(l, w->name);
     }
     if (!rc && !w->rows)
         rc = gd_bind_check_shape(view, w, gd_weights_path(l->weights), l->err);

@@ -102,7 +102,7 @@ done
 
 refuses 2 'guerdon: --model is missing: --model DIR' score text
 refuses 2 'guerdon: --model is missing: --model DIR' tokenize text
-refuses 2 'guerdon: --model is missing: --model DIR' inspect
+refuses 2 'guerdon: --model is missing: --model DIR, or --graph or --head to describe one of these' inspect
 refuses 2 'guerdon: give either texts or --input, not both' score --model DIR --input FILE text
 refuses 2 'guerdon: --format is for an input file; texts on the command line are taken as they are' \
     score --model DIR --format text text

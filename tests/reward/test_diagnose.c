@@ -104,8 +104,8 @@ static void an_unknown_class_has_a_neighbour(void **state)
 static void each_kind_of_tensor_is_named(void **state)
 {
     static const char *const want[] = {
-        ("/model.safetensors: the tensor model.layers.0.self_attn.k_proj.weight is missing, and so is that of 1 other "
-         "layer; the nearest that is there is model.layers.0.self_attn.key_proj.weight"),
+        ("/model.safetensors: the tensor model.layers.0.self_attn.k_proj.weight is missing, and so is 1 whose "
+         "name differs only in a number; the nearest that is there is model.layers.0.self_attn.key_proj.weight"),
         "/model.safetensors: the tensor model.norm.weight has the shape [2, 48], but config.json requires [96]",
         "/model.safetensors: the tensor score.weight is missing",
     };
@@ -122,6 +122,35 @@ static void each_kind_of_tensor_is_named(void **state)
     variant_write(&t, 0, t.count, *state, "model.safetensors");
     variant_free(&t);
     expect_problems(*state, want, sizeof want / sizeof want[0]);
+}
+
+/* What opening a model says of a head is not said again in other words. */
+static void a_turned_tensor_is_missing_once(void **state)
+{
+    static const char missing[] = "the head armorm reads the tensor reward_transform_matrix, which is missing";
+    gd_error first = { GD_OK, "" };
+    gd_options options;
+    gd_model *model;
+    size_t i, said = 0;
+    json_t *problems, *problem;
+    char *text;
+
+    variant_link(*state, "llama");
+    gd_options_init(&options);
+    options.model = *state;
+    options.head = "armorm";
+    assert_int_equal(gd_model_open(&model, &options, &first), GD_EFORMAT);
+    assert_contains(first.text, missing);
+    assert_ok(gd_diagnose(&options, &text, test_err));
+    assert_ok(gd_json_parse(&problems, text, strlen(text), "the diagnosis", test_err));
+    gd_string_free(text);
+    json_array_foreach(json_object_get(problems, "problems"), i, problem)
+        if (strstr(json_string_value(problem), "reward_transform_matrix")) {
+            assert_string_equal(json_string_value(problem), first.text);
+            said++;
+        }
+    assert_int_equal(said, 1);
+    json_decref(problems);
 }
 
 /* Nothing is bound without a head: the trunk's tensors are warnings of gd_inspect(). */
@@ -199,6 +228,7 @@ int main(void)
         IN_DIR(each_field_and_part_is_named),
         IN_DIR(an_unknown_class_has_a_neighbour),
         IN_DIR(each_kind_of_tensor_is_named),
+        IN_DIR(a_turned_tensor_is_missing_once),
         IN_DIR(tensors_of_another_prefix_are_not_missing),
         IN_DIR(a_headless_model_is_looked_at),
         IN_DIR(a_head_that_is_not_there_is_named),
