@@ -316,6 +316,21 @@ static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map
     return rc;
 }
 
+/* Required of every graph, because the engine needs them or the user may want to know them. */
+static gd_status read_sizes(const gd_graph_reader *r, const gd_yaml_node *sizes)
+{
+    static const char *const needed[] = { "hidden", "ffn",      "layers",   "vocab",
+                                          "heads",  "kv_heads", "head_dim", "max_position" };
+    gd_status rc = GD_OK;
+
+    for (const gd_yaml_node *k = sizes->child; !rc && k; k = k->next->next)
+        rc = gd_read_name(r, k, "a size");
+    for (size_t i = 0; !rc && i < sizeof needed / sizeof needed[0]; i++)
+        if (!gd_yaml_get(sizes, needed[i]))
+            rc = gd_yaml_fail(r->graph->doc, sizes, r->err, GD_EFORMAT, "sizes lacks \"%s\"", needed[i]);
+    return rc;
+}
+
 static gd_status read_top(gd_graph_reader *r)
 {
     static const char *const names[] = { "format", "name",    "matches", "sizes", "numerics",
@@ -341,8 +356,8 @@ static gd_status read_top(gd_graph_reader *r)
         rc = gd_read_name(r, m, "an entry of matches");
     if (!rc)
         rc = gd_yaml_expect(doc, top[SIZES], GD_YAML_MAP, "sizes", r->err);
-    for (const gd_yaml_node *k = rc ? NULL : top[SIZES]->child; !rc && k; k = k->next->next)
-        rc = gd_read_name(r, k, "a size");
+    if (!rc)
+        rc = read_sizes(r, top[SIZES]);
     if (!rc && top[EXPECTS])
         rc = gd_yaml_expect(doc, top[EXPECTS], GD_YAML_MAP, "expects", r->err);
     if (!rc && top[NAMES])

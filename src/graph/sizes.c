@@ -90,7 +90,7 @@ gd_status gd_make_offset(const gd_maker *m, const gd_yaml_node *node, const char
     return GD_OK;
 }
 
-/* The sizes required of every graph, because the engine needs them or the user may want to know them. */
+/* The sizes that every graph has: read.c. */
 static gd_status read_plan_sizes(const gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -109,9 +109,6 @@ static gd_status read_plan_sizes(const gd_maker *m)
         const gd_yaml_node *node = gd_yaml_get(m->graph->sizes, known[i].name);
         double number = 0;
 
-        if (!node)
-            return gd_yaml_fail(m->graph->doc, m->graph->sizes, m->err, GD_EFORMAT, "sizes lacks \"%s\"",
-                                known[i].name);
         (void)find_size(m, known[i].name, &number, m->err);
         if (!is_count(number, known[i].max))
             return gd_yaml_fail(m->graph->doc, node, m->err, GD_EFORMAT,

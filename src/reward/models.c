@@ -93,6 +93,17 @@ static const char *found_by(const gd_graph *head, bool parts)
     return by_class ? "its class, or its tensors" : "its tensors";
 }
 
+/* What config.json must say, as in the description. */
+static void put_expects(gd_result *out, json_t *into, const gd_yaml_node *expects)
+{
+    json_t *fields = expects ? gd_put_object(out, into, "expects") : NULL;
+
+    if (!fields)
+        gd_put_text(out, into, "expects", NULL);
+    for (const gd_yaml_node *k = expects ? expects->child : NULL; k; k = k->next->next)
+        gd_put_text(out, fields, k->text, k->next->text);
+}
+
 static gd_status put_head(gd_result *out, json_t *list, const gd_graph_builtin *builtin, gd_error *err)
 {
     gd_graph head;
@@ -108,6 +119,7 @@ static gd_status put_head(gd_result *out, json_t *list, const gd_graph_builtin *
         parts = put_tensors(out, one, &head);
         gd_put_text(out, one, "file", head.head_file);
         gd_put_places(out, one, &head);
+        put_expects(out, one, head.head_expects);
         gd_put_text(out, one, "found_by", found_by(&head, parts));
     }
     gd_graph_free(&head);

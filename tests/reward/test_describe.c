@@ -2,6 +2,7 @@
 #include "tests/check.h"
 
 #include "base/json.h"
+#include "tests/quant-free/files.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -158,6 +159,23 @@ static void a_model_gives_sizes(void **state)
     json_decref(json);
 }
 
+/* As it would be with a model. */
+static void sizes_that_every_graph_needs_are_missed(void **state)
+{
+    gd_error err = { GD_OK, "" };
+    gd_options options;
+    char *json;
+
+    write_text(*state, "few.yaml",
+               "format: guerdon-graph/1\nname: few\nmatches: [FewForSequenceClassification]\n"
+               "sizes: {hidden: hidden_size}\nnumerics: {values: bf16, residual: f32, accumulate: f32}\n"
+               "nodes: []\n");
+    gd_options_init(&options);
+    options.graph = in_dir(*state, "few.yaml");
+    assert_int_equal(gd_describe(&options, &json, &err), GD_EFORMAT);
+    assert_contains(err.text, "sizes lacks \"ffn\"");
+}
+
 static void nothing_named_is_nothing_described(void **state)
 {
     gd_error err = { GD_OK, "" };
@@ -180,6 +198,7 @@ int main(void)
         cmocka_unit_test(about_is_not_the_graphs),
         cmocka_unit_test(a_graph_has_layers_and_a_head),
         cmocka_unit_test(a_model_gives_sizes),
+        cmocka_unit_test_setup_teardown(sizes_that_every_graph_needs_are_missed, dir_setup, dir_teardown),
         cmocka_unit_test(nothing_named_is_nothing_described),
     };
 

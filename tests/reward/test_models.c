@@ -92,6 +92,29 @@ static void each_head_says_what_it_is_found_by(void **state)
     json_decref(json);
 }
 
+/* Two heads of one class are told apart by a word in config.json. */
+static void a_head_says_what_it_expects_of_the_config(void **state)
+{
+    json_t *json = listed(), *head;
+    const char *reward = NULL, *cost = NULL;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(json_object_get(json, "heads"), i, head) {
+        const json_t *expects = json_object_get(head, "expects");
+
+        if (!strcmp(text_of(head, "name"), "beaver"))
+            reward = json_string_value(json_object_get(expects, "score_type"));
+        else if (!strcmp(text_of(head, "name"), "beaver_cost"))
+            cost = json_string_value(json_object_get(expects, "score_type"));
+        else
+            assert_true(json_is_null(expects));
+    }
+    assert_string_equal(reward, "reward");
+    assert_string_equal(cost, "cost");
+    json_decref(json);
+}
+
 /* How the library describes golden/qwen2, whose head has another name, with a graph that is named. */
 static gd_status inspect_with_graph(const char *dir, const char *graph, char **json, gd_error *err)
 {
@@ -126,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_has_a_name_and_says_what_it_is_for),
         cmocka_unit_test(each_head_says_what_it_is_found_by),
+        cmocka_unit_test(a_head_says_what_it_expects_of_the_config),
         cmocka_unit_test_setup_teardown(each_class_has_the_graph_it_is_listed_under, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_graph_is_taken_by_its_name, dir_setup, dir_teardown),
     };
