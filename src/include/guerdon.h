@@ -579,8 +579,9 @@ GD_API gd_status gd_diagnose(const gd_options *options, char **json, gd_error *e
  *              "reads_at","also","expects","found_by"}],"chat_formats":[{"name","about","found_by"}]}: names for
  *              gd_options.graph, head and chat_format; about: for which checkpoints it is, or null; classes: those in
  *              config.json that have it; head: the tensor of a trunk's own head; reads_at and also: the keys pool and
- *              also of doc/graphs.md, such as "last" or "{at: \"\\n\"}"; expects: null, or the words that fields of config.json
- *              must have; found_by: what a model must have, or the flag that asks for it.  The caller frees it with gd_string_free(); NULL on failure
+ *              also of doc/graphs.md, such as "last" or "{at: \"\\n\"}"; expects: null, or the words that fields of
+ *              config.json must have; found_by: what a model must have, or the flag that asks for it.  The caller
+ *              frees it with gd_string_free(); NULL on failure
  */
 GD_API gd_status gd_models(char **json, gd_error *err);
 
