@@ -36,6 +36,15 @@
 
 typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS } gd_record_kind;
 
+/* What an item in memory asks for, where that is not what the model was opened with. */
+typedef struct gd_record_wish {
+    bool cuts; /* `truncate` counts */
+    gd_truncate truncate;
+    size_t max_length; /* 0: the model's */
+    bool plain;        /* no special tokens are added to a text */
+    bool ids_only;     /* it becomes ids, and is not scored */
+} gd_record_wish;
+
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
     gd_text text;   /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
@@ -67,6 +76,8 @@ typedef struct gd_record {
     gd_text *kept;          /* [keep->count] these fields of the item, as JSON */
     struct gd_record *rows; /* [row_count] NULL, or the rows that it was made of: gd_record_join() */
     size_t row_count;
+    gd_record_wish wish;
+    void *owner; /* whose it is, for who takes it; or NULL */
 } gd_record;
 
 /* Frees what the record holds; an all-zero record is fine. */
@@ -149,6 +160,10 @@ void gd_records_on_pause(gd_records *records, gd_pause pause);
 /* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
  * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
+
+/* Makes a record, which is all zero, of an item's JSON text, as if it were a line of a file; `frugal` and `turns` as for
+ * files.  What is wrong with the item is reported in *why, without a place, a lack of memory in *err. */
+gd_status gd_record_parse(gd_record *record, gd_text json, bool frugal, bool turns, gd_error *why, gd_error *err);
 
 /* Makes the texts of a good record again, which were dropped, from its fields; if it was made of rows, in these. */
 gd_status gd_records_read_again(const gd_records *records, gd_record *record, gd_error *err);

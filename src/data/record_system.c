@@ -83,7 +83,7 @@ gd_status gd_record_put_system(const gd_reading *r)
     bool before;
     gd_status rc = GD_OK;
 
-    if (!r->entries) /* an item in memory has no such field */
+    if (!r->record->object) /* an item in memory has no fields */
         return GD_OK;
     if (gd_reading_nothing(value))
         return check_alias(r);

@@ -60,7 +60,8 @@ typedef enum gd_status {
     GD_EITEM,        /**< some items failed; the others were processed */
     GD_ENOMEM,       /**< out of memory or another resource; a smaller request may succeed */
     GD_EINTERRUPTED, /**< the progress function asked to stop */
-    GD_EDEVICE       /**< the compute device (a GPU) failed: close the model */
+    GD_EDEVICE,      /**< the compute device (a GPU) failed: close the model */
+    GD_EBUSY         /**< too much waits already: try again later */
 } gd_status;
 
 /** What went wrong.  All zero before the first call; filled in by the first failure, untouched on success.
@@ -234,7 +235,8 @@ typedef struct gd_part {
 typedef enum gd_item_kind {
     GD_ITEM_TEXT = 0, /**< one */
     GD_ITEM_PAIR,     /**< two: the chosen one and the rejected one */
-    GD_ITEM_ANSWERS   /**< one or more answers to a prompt */
+    GD_ITEM_ANSWERS,  /**< one or more answers to a prompt */
+    GD_ITEM_RECORD    /**< none: what the item is, its JSON says */
 } gd_item_kind;
 
 /** The equivalent in memory of a record of a file.  Set the members you don't use to zero. */
@@ -247,6 +249,16 @@ typedef struct gd_item {
                                 begins with: the prompt is then left out */
     const gd_part *parts;  /**< [part_count] a conversation ends with the answer, a message of the assistant */
     size_t part_count;
+    gd_text record;       /**< of GD_ITEM_RECORD, which has no prompt and no parts: a JSON object, as a line of a JSONL
+                                file has it (doc/formats.md): "messages", "tools", "chosen", .. The result has as many
+                                scores as the record has texts */
+    const char *truncate; /**< NULL: as the model was opened; or "error", "left", "right", "drop" or "oldest-turns" */
+    size_t max_length;    /**< tokens that a text may have, no more than the model was opened with; 0: as many */
+    size_t plain;         /**< not 0: a text gets no special tokens, neither the tokenizer's own at its ends nor that
+                                of gd_options.add_eos; those that it spells count. (A chat format's are part of a
+                                conversation) */
+    size_t ids_only;      /**< not 0: the texts become ids, which are the result, and nothing is scored; a text may
+                                then have none */
 } gd_item;
 
 /** The result of an item.  The library fills it in; gd_items_free_results() frees what it points to. */
@@ -255,8 +267,9 @@ typedef struct gd_item_result {
                            for which no format is known), GD_EUSAGE; GD_EINTERRUPTED: the call ended before its turn */
     int truncated;    /**< not 0: a part was shortened */
     int dropped;      /**< not 0: the item was left out by GD_TRUNCATE_DROP */
-    size_t count;     /**< number of scores, one for each part; 0 if the item failed or was dropped */
-    float *scores;    /**< [count] */
+    size_t count;     /**< number of scores, one for each part (of a record, each text); 0 if the item failed or was
+                           dropped */
+    float *scores;    /**< [count]; NULL of an item with ids_only */
     size_t *tokens;   /**< [count] the number of tokens of each part, including the prompt */
     char *error; /**< NULL, or a sentence that says what was wrong; it begins with the name of the part if there are
                       several */
@@ -265,6 +278,7 @@ typedef struct gd_item_result {
     size_t label_count;             /**< how many other values with names the model gives for a part */
     const char *const *label_names; /**< [label_count] the model's: valid until it is closed */
     float *labels;                  /**< NULL, or [count * label_count] part after part */
+    uint32_t **ids; /**< NULL, or, of an item with ids_only, [count] of each part: [tokens[i]] its ids */
 } gd_item_result;
 
 /** Items in memory, and room for their results.  Start from gd_items_init(). */
@@ -310,6 +324,113 @@ GD_API gd_status gd_score_items(gd_model *model, const gd_items *items, const gd
 
 /** Frees what the results point to, whatever the call returned, and sets them to zero. */
 GD_API void gd_items_free_results(const gd_items *items);
+
+/** How much a gd_service accepts.  Start from gd_service_options_init(). */
+typedef struct gd_service_options {
+    size_t struct_size; /**< set by gd_service_options_init() */
+    size_t max_items;   /**< that wait for their results, of all requests; 0: 65,536 */
+    size_t max_bytes;   /**< of these items' texts, ids and records; 0: 256 MiB */
+} gd_service_options;
+
+/** Fills *options with the defaults. */
+#define gd_service_options_init(options) gd_service_options_init_sized((options), sizeof *(options))
+GD_API void gd_service_options_init_sized(gd_service_options *options, size_t struct_size);
+
+/** Items to score, and whom to tell.  Start from gd_service_request_init(). */
+typedef struct gd_service_request {
+    size_t struct_size;    /**< set by gd_service_request_init() */
+    const gd_items *items; /**< the caller's, with everything that it points to and room for the results: all of that
+                                stays as it is until done() is called */
+    /** Called once for each request that was accepted, from the service's thread, when nothing of it is touched any
+     *  more.  rc, summary and *why are those that gd_score_items() would give for these items alone, but rows, which
+     *  are shared: a row is counted where it was computed first.  GD_EINTERRUPTED: the request was cancelled, or the
+     *  service closed; items that were finished by then have results.  Any other failure than GD_EITEM is one of the
+     *  model, and all requests that wait get it.  The function should be short, since nothing is scored meanwhile; it
+     *  may call gd_service_submit(), gd_service_cancel() and gd_service_stats(), and free the items.  `summary` and
+     *  `why` are valid until it returns. */
+    void (*done)(void *context, gd_status rc, const gd_summary *summary, const gd_error *why);
+    void *context;
+} gd_service_request;
+
+/** Fills *request with zeros. */
+#define gd_service_request_init(request) gd_service_request_init_sized((request), sizeof *(request))
+GD_API void gd_service_request_init_sized(gd_service_request *request, size_t struct_size);
+
+/** What a service has done since it was opened, and what waits. */
+typedef struct gd_service_stats {
+    size_t struct_size;        /**< set by gd_service_stats_init(): the library fills in no more than this */
+    uint64_t waiting_requests; /**< accepted, and not answered yet */
+    uint64_t waiting_items;    /**< of these, those without a result */
+    uint64_t waiting_bytes;    /**< of these items */
+    uint64_t requests;         /**< accepted so far, the waiting ones included */
+    uint64_t refused;          /**< requests that got GD_EBUSY */
+    uint64_t cancelled;        /**< requests that were cancelled before they were answered */
+    uint64_t items;            /**< finished */
+    uint64_t failed;           /**< of these, those that got an error */
+    uint64_t texts;            /**< as in gd_summary, these three */
+    uint64_t tokens;
+    uint64_t rows;
+    uint64_t batches; /**< computed */
+} gd_service_stats;
+
+/** Fills *stats with zeros. */
+#define gd_service_stats_init(stats) gd_service_stats_init_sized((stats), sizeof *(stats))
+GD_API void gd_service_stats_init_sized(gd_service_stats *stats, size_t struct_size);
+
+/** A queue in front of a model: requests come from any thread and at any time, and are answered when they are ready. */
+typedef struct gd_service gd_service;
+
+/**
+ * Opens a queue, with a thread that scores what is in it.
+ *
+ * Nothing waits when nothing computes.  What comes during a batch goes into the next ones, together: prefixes that
+ * requests share are computed once.  Of what waits, the oldest items are computed first, with those that begin like
+ * them; a request with many items lets others have their turn.  An answer goes out when the last batch that it needs is
+ * done.  Its scores are those of gd_score_items(), bit for bit, whatever else is in these batches.
+ *
+ * The functions below may be called from several threads at once.  The model belongs to the service until that is
+ * closed: no other call may use it.
+ *
+ * @param out    the service, to be closed with gd_service_close(); NULL on failure
+ * @param model  stays open until after gd_service_close(), which does not close it
+ * @param how    NULL: the defaults
+ * @return GD_OK, GD_EUSAGE or GD_ENOMEM (also: no thread can be started)
+ */
+GD_API gd_status gd_service_open(gd_service **out, gd_model *model, const gd_service_options *how, gd_error *err);
+
+/**
+ * Adds a request to the queue, and returns at once.
+ *
+ * @param request  read during the call, not kept; its items are, until done() is called.  No items are fine
+ * @param ticket   NULL, or gets what gd_service_cancel() takes: never 0, and another one for each request.  It is there
+ *                 before done() is called
+ * @return GD_OK: done() will be called, or was called already; of anything else, it will not be:
+ *         GD_EBUSY         too much waits: the sentence says how much
+ *         GD_EUSAGE        a struct is wrong, or the request alone is more than the service accepts
+ *         GD_EINTERRUPTED  the service is being closed
+ *         GD_ENOMEM
+ */
+GD_API gd_status gd_service_submit(gd_service *service, const gd_service_request *request, uint64_t *ticket,
+                                   gd_error *err);
+
+/**
+ * Cancels a request: its items that are in no batch yet are not computed, and done() gets GD_EINTERRUPTED, when the
+ * current batch is done.  A ticket whose request has been answered is fine, and nothing happens.
+ */
+GD_API void gd_service_cancel(gd_service *service, uint64_t ticket);
+
+/** Says what waits, and what was done.  GD_EUSAGE if *stats was not initialised. */
+GD_API gd_status gd_service_stats_get(gd_service *service, gd_service_stats *stats, gd_error *err);
+
+/**
+ * Closes the service: accepts nothing more, answers everything that was accepted, and frees it.  Returns when the last
+ * done() has returned.  Not to be called from done(); no other call may begin that could be under way when this one
+ * returns.
+ *
+ * @param service  NULL is fine
+ * @param drain    not 0: what was accepted is scored first; 0: it is cancelled, as by gd_service_cancel()
+ */
+GD_API void gd_service_close(gd_service *service, int drain);
 
 /** The format of an input file; doc/formats.md has the details. */
 typedef enum gd_format {

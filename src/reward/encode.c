@@ -7,6 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How a record becomes ids, whose wishes may differ from what the model was opened with: either the encoder, or a copy
+ * in the room, which shares everything that it points to. */
+static const gd_encoder *encoder_of(const gd_encoder *encoder, const gd_record *record, gd_encoder *room)
+{
+    const gd_record_wish *wish = &record->wish;
+
+    if (!wish->cuts && !wish->max_length && !wish->plain)
+        return encoder;
+    *room = *encoder;
+    if (wish->cuts)
+        room->truncate = wish->truncate;
+    if (wish->max_length)
+        room->max_length = wish->max_length;
+    if (wish->plain) {
+        room->plain = true;
+        room->add_eos = GD_ADD_EOS_NEVER;
+    }
+    return room;
+}
+
 static bool wants_eos(const gd_encoder *encoder, const gd_ids *ids)
 {
     if (encoder->add_eos == GD_ADD_EOS_AUTO)
@@ -24,6 +44,15 @@ static void remove_ids(gd_ids *ids, size_t at, size_t count)
 struct frame {
     size_t before, after;
 };
+
+static struct frame frame_of(const gd_encoder *encoder)
+{
+    struct frame frame = { 0 };
+
+    if (!encoder->plain)
+        gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
+    return frame;
+}
 
 /* Drops `excess` ids on the side that the options name, inside the frame. */
 static bool shorten(const gd_encoder *encoder, gd_ids *ids, struct frame frame, size_t excess)
@@ -93,16 +122,14 @@ static gd_status encode_text_ids(const gd_encoder *encoder, gd_text text, bool b
 
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
 {
-    gd_status rc = encode_text_ids(encoder, text, false, ids, err);
-    struct frame frame;
+    gd_status rc = encode_text_ids(encoder, text, encoder->plain, ids, err);
     bool eos;
 
     *how = GD_ENCODED;
     if (rc)
         return rc;
     eos = wants_eos(encoder, ids);
-    gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
-    rc = limit_length(encoder, ids, eos, frame, false, how, err);
+    rc = limit_length(encoder, ids, eos, frame_of(encoder), false, how, err);
     if (rc || !eos || *how == GD_DROPPED)
         return rc;
     return append_eos(encoder, ids, err);
@@ -131,8 +158,8 @@ static gd_status encode_messages(const gd_encoder *encoder, const gd_chat_messag
         rc = count_bytes(out, scratch->len, err);
     if (rc)
         return rc;
-    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len }, gd_chat_has_tokens(encoder->chat),
-                           &out->whole, err);
+    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len },
+                           encoder->plain || gd_chat_has_tokens(encoder->chat), &out->whole, err);
 }
 
 /* Drops the oldest turns, one by one, of a conversation that is too long. */
@@ -172,7 +199,7 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
         return rc;
     eos = !gd_chat_has_tokens(encoder->chat) && wants_eos(encoder, ids);
     if (!gd_chat_has_tokens(encoder->chat))
-        gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
+        frame = frame_of(encoder);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && encoder->max_length)
         rc = drop_turns(encoder, text, out, eos, how, err);
     if (!rc)
@@ -294,6 +321,7 @@ static void refuse_many(const gd_encoder *encoder, const gd_record *record, gd_e
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err)
 {
     const bool many = encoder->most_texts && record->count > encoder->most_texts;
+    gd_encoder wanted;
     gd_status rc = many ? GD_OK : make_room(out, record->count, err);
 
     out->truncated = out->dropped = false;
@@ -302,6 +330,7 @@ gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, g
     out->count = out->conversations = out->joined = 0;
     if (many)
         refuse_many(encoder, record, out);
+    encoder = encoder_of(encoder, record, &wanted);
     for (size_t t = 0; !rc && t < record->count && !out->problem; t++) {
         rc = encode_text(encoder, record, t, out, err);
         out->conversations += record->texts[t].messages != NULL;

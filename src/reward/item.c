@@ -26,8 +26,14 @@ static gd_status check_kind(const struct reading *r)
     const gd_item *item = r->item;
     const size_t want = item->kind == GD_ITEM_PAIR ? 2 : 1;
 
-    if (item->kind < GD_ITEM_TEXT || item->kind > GD_ITEM_ANSWERS)
+    if (item->kind < GD_ITEM_TEXT || item->kind > GD_ITEM_RECORD)
         return gd_fail(r->reading.why, GD_EUSAGE, "kind is %d, which is not a gd_item_kind", (int)item->kind);
+    if (item->kind == GD_ITEM_RECORD && (item->prompt || item->part_count))
+        return gd_fail(r->reading.why, GD_EUSAGE,
+                       "kind is GD_ITEM_RECORD, and part_count %zu, %s, but no parts and no prompt are expected",
+                       item->part_count, item->prompt ? "with a prompt" : "without a prompt");
+    if (item->kind == GD_ITEM_RECORD)
+        return GD_OK;
     if (item->part_count < want || (item->part_count > want && item->kind != GD_ITEM_ANSWERS))
         return gd_fail(r->reading.why, GD_EUSAGE, "part_count is %zu, but %zu%s is expected", item->part_count, want,
                        item->kind == GD_ITEM_ANSWERS ? " or more" : "");
@@ -156,25 +162,72 @@ static gd_status join(const struct reading *r)
     return prompt && r->before ? gd_record_put_prompt(&r->reading, prompt->text) : GD_OK;
 }
 
-gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, bool turns, gd_error *why, gd_error *err)
+/* ---- what it asks for ---- */
+
+static gd_status read_truncate(gd_record_wish *wish, const char *name, gd_error *why)
 {
-    struct reading r = { item, vocab, { record, NULL, turns, why, err }, false };
-    gd_status rc = check_kind(&r);
+    static const char *const names[] = { "error", "left", "right", "drop", "oldest-turns" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        wish->cuts = true;
+        wish->truncate = (gd_truncate)i;
+        return GD_OK;
+    }
+    return gd_fail(why, GD_EUSAGE, "truncate is \"%.40s\", but error, left, right, drop or oldest-turns is expected",
+                   name);
+}
+
+static gd_status read_wish(const struct reading *r, const gd_encoder *encoder)
+{
+    const gd_item *item = r->item;
+    gd_record_wish *wish = &r->reading.record->wish;
+
+    if (encoder->max_length && item->max_length > encoder->max_length)
+        return gd_fail(r->reading.why, GD_EUSAGE, "max_length is %zu, but the model allows at most %zu",
+                       item->max_length, encoder->max_length);
+    wish->max_length = item->max_length;
+    wish->plain = item->plain != 0;
+    wish->ids_only = item->ids_only != 0;
+    return item->truncate ? read_truncate(wish, item->truncate, r->reading.why) : GD_OK;
+}
+
+/* ---- all of it ---- */
+
+static gd_status read_parts(struct reading *r)
+{
+    const gd_item *item = r->item;
+    gd_record *record = r->reading.record;
+    gd_status rc = item->prompt ? check_part(r, item->prompt, "prompt: ") : GD_OK;
 
     _Static_assert((int)GD_ITEM_PAIR == (int)GD_RECORD_PAIR && (int)GD_ITEM_ANSWERS == (int)GD_RECORD_ANSWERS,
                    "kinds of items and of records are the same");
-    if (!rc && item->prompt)
-        rc = check_part(&r, item->prompt, "prompt: ");
     if (rc)
         return rc;
     record->kind = (gd_record_kind)item->kind;
     record->texts = gd_alloc_zero(item->part_count, sizeof *record->texts);
     if (!record->texts)
-        return gd_fail_memory(err, item->part_count * sizeof *record->texts);
+        return gd_fail_memory(r->reading.err, item->part_count * sizeof *record->texts);
     record->count = item->part_count;
     for (size_t i = 0; !rc && i < record->count; i++)
-        rc = read_part(&r, i);
-    return rc ? rc : join(&r);
+        rc = read_part(r, i);
+    return rc ? rc : join(r);
+}
+
+gd_status gd_item_read(gd_record *record, const gd_item *item, const gd_encoder *encoder, gd_error *why, gd_error *err)
+{
+    const bool turns = encoder->turns == GD_TURNS_ON;
+    struct reading r = { item, encoder->rows, { record, NULL, turns, why, err }, false };
+    gd_status rc = check_kind(&r);
+
+    if (!rc)
+        rc = read_wish(&r, encoder);
+    if (rc)
+        return rc;
+    return item->kind == GD_ITEM_RECORD
+               ? gd_record_parse(record, item->record, encoder->most_texts != 0, turns, why, err)
+               : read_parts(&r);
 }
 
 static uint64_t part_bytes(const gd_part *part)
@@ -197,7 +250,7 @@ uint64_t gd_item_bytes(const gd_item *item)
 
     if (check_kind(&r) || item->part_count > SIZE_MAX / sizeof *item->parts)
         return 0;
-    bytes = item->prompt ? part_bytes(item->prompt) : 0;
+    bytes = item->record.len + (item->prompt ? part_bytes(item->prompt) : 0);
     for (size_t i = 0; i < item->part_count; i++)
         bytes += part_bytes(&item->parts[i]);
     return bytes;

@@ -30,6 +30,7 @@ typedef struct gd_encoder {
     gd_trained trained; /* what the members below are where the caller's options say nothing */
     size_t max_length;  /* tokens; 0: no limit */
     gd_truncate truncate;
+    bool plain;         /* a text gets no special tokens of the tokenizer's */
     gd_add_eos add_eos; /* never GD_ADD_EOS_OFF */
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */

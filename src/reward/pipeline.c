@@ -34,6 +34,26 @@ gd_status gd_pipeline_check(gd_pipeline *run, gd_scored *item, gd_error *err)
     return set_problem(item, GD_EFORMAT, gd_record_sentence(&item->record, why, sentence), err);
 }
 
+/* The ids, for a record that wishes no more. */
+static gd_status keep_ids(gd_pipeline *run, gd_scored *item, gd_error *err)
+{
+    const gd_encoded *encoded = &run->encoded;
+
+    item->ids = gd_alloc_zero(encoded->count, sizeof *item->ids);
+    if (!item->ids)
+        return gd_fail_memory(err, encoded->count * sizeof *item->ids);
+    for (size_t t = 0; t < encoded->count; t++) {
+        const size_t len = encoded->ids[t].len;
+
+        item->ids[t] = gd_alloc(len, sizeof *item->ids[t]);
+        if (!item->ids[t])
+            return gd_fail_memory(err, len * sizeof *item->ids[t]);
+        if (len)
+            memcpy(item->ids[t], encoded->ids[t].data, len * sizeof *item->ids[t]);
+    }
+    return GD_OK;
+}
+
 /* Encodes the record: texts to score, or a problem. */
 static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
@@ -42,7 +62,8 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 
     if (rc)
         return rc;
-    gd_encoded_refuse_empty(encoded, &item->record);
+    if (!item->record.wish.ids_only)
+        gd_encoded_refuse_empty(encoded, &item->record);
     if (encoded->problem)
         return set_problem(item, encoded->status, encoded->problem, err);
     item->dropped = encoded->dropped;
@@ -55,14 +76,14 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     item->count = encoded->count;
     item->conversations = encoded->conversations;
     item->joined = encoded->joined;
-    return GD_OK;
+    return item->record.wish.ids_only ? keep_ids(run, item, err) : GD_OK;
 }
 
 /* A record is scored completely or not at all. */
 static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
-    gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
+    gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->ids ? 0 : item->count, &why);
 
     if (rc != GD_ETOOLONG && rc != GD_EFORMAT)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
@@ -79,14 +100,19 @@ static size_t waiting_bytes(const gd_scored *item)
 {
     const gd_record *record = &item->record;
     const bool has_fields = record->object || (record->row_count && record->rows[0].object);
-    const size_t fields = has_fields ? record->length * 4 : 0;
+    size_t fields = has_fields ? record->length * 4 : 0;
 
+    for (size_t t = 0; item->ids && t < item->count; t++)
+        fields += item->tokens[t] * sizeof *item->ids[t];
     return fields + (record->raw ? record->length : 0) + (record->kept || record->row_count ? record->length : 0) +
            (record->problem ? strlen(record->problem) : 0);
 }
 
 static void free_item(gd_scored *item)
 {
+    for (size_t t = 0; item->ids && t < item->count; t++)
+        gd_free(item->ids[t]);
+    gd_free(item->ids);
     gd_record_free(&item->record);
     gd_free(item->tokens);
 }
@@ -152,11 +178,10 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
     return gd_job_item(run->job, item->record.index, err);
 }
 
-/* The text's results normalized, and its score. */
-static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t)
+/* The results of text `t` of the item, which is number `text` of the queue, normalized, and its score. */
+static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t, size_t text)
 {
     const gd_model *model = run->model;
-    const size_t text = run->queue.items[run->out].first + t;
     const size_t count = run->queue.places[text].len / gd_places_a_score(&model->encoder.places);
     float *results = run->queue.results[text];
 
@@ -170,19 +195,32 @@ static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t)
         item->finite &= isfinite(run->beside[t].labels[i]) != 0;
 }
 
-static gd_status finish_item(gd_pipeline *run, gd_scored *item, gd_error *err)
+static gd_status finish_item(gd_pipeline *run, size_t number, gd_error *err)
 {
+    const gd_queue_item *queued = &run->queue.items[number];
+    gd_scored *item = &run->items[number];
+
     item->finite = true;
+    item->rows = queued->computed;
+    if (item->ids)
+        return GD_OK;
     if (!gd_grow((void **)&run->scores, &run->score_room, item->count, sizeof *run->scores) ||
         !gd_grow((void **)&run->beside, &run->beside_room, item->count, sizeof *run->beside))
         return gd_fail_memory(err, item->count * sizeof *run->beside);
     for (size_t t = 0; t < item->count; t++)
-        finish_text(run, item, t);
+        finish_text(run, item, t, queued->first + t);
     item->scores = run->scores;
     item->beside = run->beside;
     item->label_names = run->model->plan->label_names;
     item->label_count = run->model->plan->label_count;
     return GD_OK;
+}
+
+static gd_status take_item(gd_pipeline *run, size_t number, gd_error *err)
+{
+    const gd_status rc = finish_item(run, number, err);
+
+    return rc ? rc : gd_pipeline_take(run, &run->items[number], err);
 }
 
 /* Takes the records that are finished and have no unfinished record before them. */
@@ -191,11 +229,7 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
     gd_status rc = GD_OK;
 
     while (!rc && run->out < run->queue.oldest) {
-        gd_scored *item = &run->items[run->out];
-
-        rc = finish_item(run, item, err);
-        if (!rc)
-            rc = gd_pipeline_take(run, item, err);
+        rc = take_item(run, run->out, err);
         if (!rc)
             run->out++;
     }
@@ -281,6 +315,94 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
     return rc;
 }
 
+/* ---- records that others add while it runs ---- */
+
+/* So many batches are made into ids before the first of them is computed: enough to bring together what belongs
+ * together, and what comes later doesn't wait for more. */
+enum { LIVE_BATCHES = 4 };
+
+static bool has_enough(const gd_pipeline *run)
+{
+    return gd_queue_is_full(&run->queue) || run->queue.tokens / LIVE_BATCHES >= run->model->batch_rows;
+}
+
+static gd_status read_live(gd_pipeline *run, bool *more, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (*more = true; !rc && *more && !has_enough(run);) {
+        gd_record record = { 0 };
+        uint64_t bytes = 0;
+
+        rc = gd_pipeline_next(run, &record, &bytes, more, err);
+        if (!rc && *more)
+            rc = add_record(run, &record, bytes, err);
+        gd_record_free(&record);
+    }
+    return rc;
+}
+
+/* Removes the items that are gone, and keeps the others in their order. */
+static void forget_gone(gd_pipeline *run)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->gone[i]) {
+            run->queue.bytes -= waiting_bytes(&run->items[i]);
+            free_item(&run->items[i]);
+        } else {
+            run->items[kept++] = run->items[i];
+        }
+    }
+    gd_queue_remove(&run->queue, run->gone);
+    run->count = kept;
+}
+
+/* Takes all that is finished, and forgets what nobody wants. */
+static gd_status take_live(gd_pipeline *run, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (!gd_grow((void **)&run->gone, &run->gone_room, run->count, sizeof *run->gone))
+        return gd_fail_memory(err, run->count * sizeof *run->gone);
+    memset(run->gone, 0, run->count * sizeof *run->gone);
+    for (size_t i = 0; !rc && i < run->count; i++) {
+        run->gone[i] = run->unwanted && run->unwanted(run->context, &run->items[i].record);
+        if (run->gone[i] || !run->queue.items[i].done)
+            continue;
+        rc = take_item(run, i, err);
+        run->gone[i] = true;
+    }
+    forget_gone(run);
+    return rc ? rc : gd_job_report(run->job, err);
+}
+
+static gd_status score_batch(gd_pipeline *run, gd_error *err)
+{
+    const uint64_t rows = run->queue.rows, batches = run->queue.batches;
+    const gd_status rc = gd_queue_run(&run->queue, err);
+
+    run->job->summary.rows += run->queue.rows - rows;
+    *run->batches += run->queue.batches - batches;
+    return rc ? rc : take_live(run, err);
+}
+
+static gd_status run_live(gd_pipeline *run, gd_error *err)
+{
+    bool more = true;
+    gd_status rc = GD_OK;
+
+    while (!rc && (more || run->count)) {
+        rc = read_live(run, &more, err);
+        if (!rc)
+            rc = take_live(run, err); /* what needs no batch */
+        if (!rc && run->count)
+            rc = score_batch(run, err);
+    }
+    return rc;
+}
+
 gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 {
     gd_status rc;
@@ -294,9 +416,10 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
     run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
     if (!run->next)
         gd_records_on_pause(run->job->records, (gd_pause){ score_early, run });
-    rc = run_records(run, err);
+    rc = run->live ? run_live(run, err) : run_records(run, err);
     clear_items(run);
     gd_free(run->items);
+    gd_free(run->gone);
     gd_free(run->scores);
     gd_free(run->beside);
     gd_encoded_free(&run->encoded);

@@ -21,8 +21,10 @@ typedef struct gd_scored {
     const gd_beside *beside;        /* [count] what the model says of each text beside its score; or NULL */
     const char *const *label_names; /* [label_count] of what `beside` has */
     size_t label_count;
-    bool finite;          /* all of the model's scores were, before normalization */
-    size_t *tokens;       /* [count] */
+    uint32_t **ids; /* NULL, or of a record that wishes only ids, [count]: [tokens[t]] each; then there are no scores */
+    size_t rows;    /* that its texts added to their batches */
+    bool finite;    /* all of the model's scores were, before normalization */
+    size_t *tokens; /* [count] */
     size_t conversations; /* among the texts */
     size_t joined;        /* as in gd_summary */
     bool truncated, dropped;
@@ -40,6 +42,9 @@ typedef gd_status gd_take_scored(void *context, const gd_scored *item, bool *fai
 enum { GD_MISFIT_ROOM = 240 };
 typedef const char *gd_misfit(void *context, const gd_record *record, char room[GD_MISFIT_ROOM]);
 
+/* Whether a record that waits need not be scored any more: it is forgotten then, and not taken. */
+typedef bool gd_unwanted(void *context, const gd_record *record);
+
 typedef struct gd_pipeline {
     /* set by the caller */
     gd_model *model;
@@ -51,6 +56,12 @@ typedef struct gd_pipeline {
     bool keep_fields;  /* keep each record's object; otherwise it is freed early */
     bool take_dropped; /* `take` also gets records that were dropped */
     bool strict;       /* a record that has a problem or was dropped is taken immediately, and `take` must fail */
+    /* Others add records while it runs: each is taken when its batch is done, whatever is before it, and what has come
+     * meanwhile may join the next batch.  `next` says *more = false where there is none at the moment; the run ends
+     * when none waits either. */
+    bool live;
+    gd_unwanted *unwanted; /* NULL, or asked between the batches of a live run */
+    uint64_t *batches;     /* of a live run: counts those that were computed */
     /* internal */
     gd_encoded encoded;
     gd_queue queue; /* the same items, in the same order */
@@ -59,7 +70,9 @@ typedef struct gd_pipeline {
     float *scores; /* of the record that is taken */
     gd_beside *beside;
     size_t score_room, beside_room;
-    size_t out;   /* how many items were taken */
+    size_t out; /* how many items were taken */
+    bool *gone; /* of a live run: [count] the items that were taken or are unwanted */
+    size_t gone_room;
     bool awaited; /* the input is a pipe, whose writer may wait for answers: don't read ahead of a batch */
 } gd_pipeline;
 

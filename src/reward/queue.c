@@ -33,14 +33,20 @@ bool gd_queue_is_full(const gd_queue *queue)
 /* One block has a text's ids, its positions and their scores. */
 static void free_text(gd_queue *queue, size_t text) { gd_free((void *)queue->texts[text].ids); }
 
+static void forget_order(gd_queue *queue)
+{
+    gd_free(queue->order);
+    gd_free(queue->place);
+    queue->order = queue->place = NULL;
+}
+
 void gd_queue_clear(gd_queue *queue)
 {
     for (size_t t = 0; t < queue->text_count; t++)
         free_text(queue, t);
-    gd_free(queue->order);
-    gd_free(queue->place);
-    queue->order = queue->place = NULL;
-    queue->item_count = queue->text_count = queue->oldest = queue->tokens = queue->bytes = queue->rows = 0;
+    forget_order(queue);
+    queue->item_count = queue->text_count = queue->oldest = queue->tokens = queue->bytes = queue->rows =
+        queue->batches = 0;
 }
 
 void gd_queue_free(gd_queue *queue)
@@ -226,12 +232,16 @@ static gd_status pick_text(gd_queue *queue, gd_queue_item *item, gd_error *err)
     gd_batch *batch = &queue->batch;
     const size_t number = item->first + item->picked;
     const gd_batch_text text = batch_text(queue, number);
+    const size_t before = batch->rows;
+    gd_status rc;
 
     if (!gd_grow((void **)&queue->members, &queue->member_room, batch->count + 1, sizeof *queue->members))
         return gd_fail_memory(err, (batch->count + 1) * sizeof *queue->members);
     queue->members[batch->count] = number;
     item->picked++;
-    return gd_batch_add(batch, &text, err);
+    rc = gd_batch_add(batch, &text, err);
+    item->computed += batch->rows - before;
+    return rc;
 }
 
 /* Whether the whole item fits. What its first text shares with the batch is not computed again. */
@@ -352,6 +362,7 @@ gd_status gd_queue_run(gd_queue *queue, gd_error *err)
     if (rc)
         return rc;
     queue->rows += queue->batch.rows;
+    queue->batches += queue->batch.count > 0;
     for (size_t m = 0; m < queue->batch.count; m++) {
         const size_t text = queue->members[m];
 
@@ -360,4 +371,53 @@ gd_status gd_queue_run(gd_queue *queue, gd_error *err)
     while (queue->oldest < queue->item_count && queue->items[queue->oldest].done)
         queue->oldest++;
     return GD_OK;
+}
+
+/* ---- items out ---- */
+
+static void free_item(gd_queue *queue, const gd_queue_item *item)
+{
+    for (size_t t = item->first; t < item->first + item->count; t++) {
+        queue->tokens -= queue->texts[t].len;
+        queue->bytes -= text_bytes(queue, t);
+        free_text(queue, t);
+    }
+    queue->bytes -= ITEM_BYTES;
+}
+
+/* Moves an item with its texts to the places that have become free before it; its rows are counted anew. */
+static void move_item(gd_queue *queue, gd_queue_item item, size_t to, size_t first)
+{
+    for (size_t t = 0; t < item.count; t++) {
+        queue->texts[first + t] = queue->texts[item.first + t];
+        queue->places[first + t] = queue->places[item.first + t];
+        queue->results[first + t] = queue->results[item.first + t];
+        queue->owner[first + t] = to;
+    }
+    item.first = first;
+    item.last = NONE;
+    item.rows = item.pooled = 0;
+    queue->items[to] = item;
+}
+
+void gd_queue_remove(gd_queue *queue, const bool *gone)
+{
+    size_t items = 0, texts = 0;
+
+    for (size_t i = 0; i < queue->item_count; i++) {
+        const gd_queue_item item = queue->items[i];
+
+        if (gone[i]) {
+            free_item(queue, &item);
+            continue;
+        }
+        move_item(queue, item, items++, texts);
+        texts += item.count;
+    }
+    forget_order(queue);
+    queue->item_count = items;
+    queue->text_count = texts;
+    queue->oldest = 0;
+    while (queue->oldest < items && queue->items[queue->oldest].done)
+        queue->oldest++;
 }

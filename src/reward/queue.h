@@ -14,6 +14,7 @@ typedef struct gd_queue_item {
     size_t rows, last;   /* how many they need by themselves; the text that was counted last */
     size_t pooled;       /* positions at which they are read */
     size_t picked;       /* how many of the texts, from the first, are done or in the current batch */
+    size_t computed;     /* rows that its texts added to their batches */
     bool done;           /* all scores are computed */
 } gd_queue_item;
 
@@ -32,6 +33,7 @@ typedef struct gd_queue {
     size_t tokens;   /* of all texts */
     size_t bytes;    /* of memory, roughly: what the items take here, and what their owner adds for its share */
     size_t rows;     /* computed since the last clear */
+    size_t batches;  /* the same */
     size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, which counts rows, too */
     size_t *place;   /* [text_count] where each text is in `order` */
     size_t *members; /* [batch.count] which text each entry of the batch is */
@@ -48,12 +50,16 @@ void gd_queue_clear(gd_queue *queue);
 
 /* Adds an item with `count` texts of at least one id each; an item without texts is done already.  Ids after the last
  * place at which a text is read are left out: they cannot change its score, since attention is causal.  Not to be
- * called after gd_queue_run().
+ * called after gd_queue_run(), unless gd_queue_remove() was called, too.
  * Fails with GD_ETOOLONG when the model's memory limit has no room for one of the texts, with GD_EFORMAT when one has
  * no place at which the model's head reads it, and with GD_ENOMEM. */
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err);
 
 /* Scores one batch, which begins with the oldest item's texts, and is empty only when all items are done. */
 gd_status gd_queue_run(gd_queue *queue, gd_error *err);
+
+/* Removes the items whose number has gone[i], done or not, between two batches; the others keep their order.  Items can
+ * be added again, and the next batch sorts anew. */
+void gd_queue_remove(gd_queue *queue, const bool *gone);
 
 #endif
