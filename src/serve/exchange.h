@@ -1,0 +1,91 @@
+/* exchange.h - a request on its way through the server: what the client sent, what is scored for it, what goes back.
+ *
+ * A dialect is what the clients of one program speak.  It turns a body into items, and their results into an answer; it
+ * knows nothing of connections, of waiting or of other requests. */
+#ifndef GD_SERVE_EXCHANGE_H
+#define GD_SERVE_EXCHANGE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "guerdon.h"
+
+/* What the server knows of its model. */
+typedef struct sv_info {
+    const char *name;            /* under which it is served */
+    const char *const *adapters; /* [adapter_count] names; adapter i + 1 of gd_item.adapter */
+    size_t adapter_count;
+    size_t max_length;              /* tokens of a text */
+    size_t max_items;               /* of one request */
+    const char *const *label_names; /* [label_count] */
+    size_t label_count;
+    const char *model_hash, *adapter_hash; /* the latter NULL without an adapter */
+    const char *version, *numerics, *precision;
+    bool has_chat; /* a chat format is known: conversations can be scored */
+    bool has_steps;
+} sv_info;
+
+struct sv_server;
+
+typedef struct sv_exchange {
+    const sv_info *info;
+    const struct sv_dialect *dialect;
+    const char *path;
+    struct sv_server *server; /* of no use to a dialect of clients */
+    json_t *body;             /* an object, or NULL: the request has no body */
+    gd_items items;           /* what to score; without any, write() is called at once */
+    void *state;              /* the dialect's own, from sv_alloc() */
+    gd_arena memory;          /* lives until the answer has gone */
+    gd_summary summary;       /* of the items */
+    double seconds[3];        /* waiting for others, and computing; since the request began */
+    int status;               /* 200 unless sv_refuse() was called */
+    gd_buf answer;
+    const char *content_type; /* application/json unless write() changes it */
+} sv_exchange;
+
+typedef struct sv_dialect {
+    const char *name;              /* a label in metrics */
+    int busy;                      /* the status that its clients expect where too much waits: 503 or 429 */
+    bool (*read)(sv_exchange *x);  /* makes the items; false: sv_refuse() has made the answer */
+    void (*write)(sv_exchange *x); /* the answer, from the results; it may call sv_refuse() */
+    void (*fail)(sv_exchange *x, int status, const char *sentence); /* the answer where something is wrong */
+} sv_dialect;
+
+/* Memory that lives as long as the exchange, all zero; NULL if there is none. */
+void *sv_alloc(sv_exchange *x, size_t count, size_t size);
+
+/* Replaces the answer by the dialect's way to say what is wrong.  Always false. */
+bool sv_refuse(sv_exchange *x, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for want of memory. */
+bool sv_refuse_memory(sv_exchange *x);
+
+/* Room for so many items and their results, or sv_refuse() if the server accepts no more than info->max_items. The
+ * items are written through the pointer that is returned, as many; NULL: refused. */
+gd_item *sv_items(sv_exchange *x, size_t count);
+
+/* The status for an item that failed: 400 (its text or its form is wrong), 500 (the model's score is not finite). */
+int sv_item_status(const gd_item_result *result);
+
+/* {"error":{"message":..,"type":..,"param":null,"code":STATUS}}, as OpenAI's clients read it. */
+void sv_fail_openai(sv_exchange *x, int status, const char *sentence);
+
+/* Starts and frees an exchange; what its members point to stays the caller's. */
+void sv_exchange_init(sv_exchange *x, const sv_info *info, const sv_dialect *dialect, const char *path);
+void sv_exchange_free(sv_exchange *x);
+
+/* Where a request goes. */
+typedef struct sv_route {
+    const char *method, *path;
+    const sv_dialect *dialect;
+    bool open; /* needs no key */
+} sv_route;
+
+/* routes.c */
+extern const sv_route sv_routes[];
+extern const size_t sv_route_count;
+
+/* The dialects of the server itself: own.c. */
+extern const sv_dialect sv_health, sv_ping, sv_metrics, sv_models, sv_openapi;
+
+#endif
