@@ -136,8 +136,8 @@ static gd_status read_request(const gd_service *service, gd_waiting *own, const 
     gd_summary_init(&own->summary);
     if (own->left > service->limits.max_items || own->bytes > service->limits.max_bytes)
         return gd_fail(err, GD_EUSAGE,
-                       "the request has %zu items of %" PRIu64
-                       " bytes, but at most %zu items of %zu bytes are accepted",
+                       "the request is too large: items %zu, bytes %" PRIu64
+                       "; at most items %zu, bytes %zu are accepted",
                        own->left, own->bytes, service->limits.max_items, service->limits.max_bytes);
     return GD_OK;
 }
@@ -153,8 +153,8 @@ static gd_status check_room(const gd_service *service, const gd_waiting *request
         stats->waiting_bytes + request->bytes <= service->limits.max_bytes)
         return GD_OK;
     return gd_fail(err, GD_EBUSY,
-                   "%" PRIu64 " items of %" PRIu64 " bytes wait, and %zu of %" PRIu64 " bytes would be added, but at "
-                   "most %zu of %zu bytes may wait",
+                   "too much waits: items %" PRIu64 ", bytes %" PRIu64 "; the request has items %zu, bytes %" PRIu64
+                   "; at most items %zu, bytes %zu may wait",
                    stats->waiting_items, stats->waiting_bytes, request->left, request->bytes, service->limits.max_items,
                    service->limits.max_bytes);
 }

@@ -22,8 +22,8 @@ static gd_status outcome(const gd_waiting *request, bool cancelled, const gd_err
     const gd_summary *summary = &request->summary;
 
     if (cancelled)
-        return gd_fail(why, GD_EINTERRUPTED, "the request was cancelled: %" PRIu64 " of its %zu item%s are finished",
-                       summary->items, request->items.count, request->items.count == 1 ? "" : "s");
+        return gd_fail(why, GD_EINTERRUPTED, "the request was cancelled after %" PRIu64 " of %zu items", summary->items,
+                       request->items.count);
     if (failure)
         return gd_fail(why, failure->status, "%s", failure->text);
     if (summary->failed)

@@ -94,6 +94,46 @@ static gd_status use_summary(void *memory, gd_error *err)
     return gd_score_file(model, &how, NULL, memory, err);
 }
 
+static gd_status use_service_options(void *memory, gd_error *err)
+{
+    gd_service *service;
+    const gd_status rc = gd_service_open(&service, model, memory, err);
+
+    gd_service_close(service, 1);
+    return rc;
+}
+
+static void answered(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
+{
+    (void)context, (void)rc, (void)summary, (void)why;
+}
+
+static gd_status use_service_request(void *memory, gd_error *err)
+{
+    gd_service *service;
+    gd_items none;
+    gd_status rc;
+
+    gd_items_init(&none);
+    ((gd_service_request *)memory)->items = &none;
+    ((gd_service_request *)memory)->done = answered;
+    assert_ok(gd_service_open(&service, model, NULL, test_err));
+    rc = gd_service_submit(service, memory, NULL, err);
+    gd_service_close(service, 1);
+    return rc;
+}
+
+static gd_status use_service_stats(void *memory, gd_error *err)
+{
+    gd_service *service;
+    gd_status rc;
+
+    assert_ok(gd_service_open(&service, model, NULL, test_err));
+    rc = gd_service_stats_get(service, memory, err);
+    gd_service_close(service, 1);
+    return rc;
+}
+
 /* ---- the tests ---- */
 
 struct kind {
@@ -106,9 +146,10 @@ struct kind {
     {                                              \
         "gd_" #name, sizeof(gd_##name), use_##name \
     }
-static const struct kind kinds[] = { KIND(options),        KIND(file_options), KIND(rank_options),
-                                     KIND(filter_options), KIND(eval_options), KIND(bench_options),
-                                     KIND(progress),       KIND(items),        KIND(summary) };
+static const struct kind kinds[] = { KIND(options),         KIND(file_options),    KIND(rank_options),
+                                     KIND(filter_options),  KIND(eval_options),    KIND(bench_options),
+                                     KIND(progress),        KIND(items),           KIND(summary),
+                                     KIND(service_options), KIND(service_request), KIND(service_stats) };
 enum { KINDS = sizeof kinds / sizeof kinds[0], LATER = 24 };
 
 static max_align_t room[64];
@@ -158,13 +199,14 @@ static void zeros_of_a_later_version_are_accepted(void **state)
         assert_ok(kinds[i].use(make(&kinds[i], LATER), test_err));
 }
 
-/* Whichever of its bytes is set; except for a summary, which is output only: its unknown bytes are left alone. */
+/* Whichever of its bytes is set; except for summaries and figures, which are output only: their unknown bytes are left
+ * alone. */
 static void set_members_of_a_later_version_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++)
         for (size_t at = kinds[i].size; at < kinds[i].size + LATER; at += LATER - 1) {
-            const bool filled = kinds[i].use == use_summary;
+            const bool filled = kinds[i].use == use_summary || kinds[i].use == use_service_stats;
             unsigned char *memory = make(&kinds[i], LATER);
             gd_error err = { 0 };
             char want[256];
@@ -219,8 +261,11 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_progress, context);
     ENDS(gd_summary, joined);
     ENDS(gd_items, results);
-    ENDS(gd_item, part_count);
-    ENDS(gd_item_result, labels);
+    ENDS(gd_item, ids_only);
+    ENDS(gd_item_result, ids);
+    ENDS(gd_service_options, max_bytes);
+    ENDS(gd_service_request, context);
+    ENDS(gd_service_stats, batches);
 }
 
 static void versions_agree(void **state)

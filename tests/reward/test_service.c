@@ -1,0 +1,519 @@
+/* test_service.c - a queue in front of a model: what is computed together, in which order answers come, what is refused
+ * and cancelled, how it closes, and what a failure does. */
+#include "tests/reward/service_case.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+static const gd_part fish = T("It is a fish, and nobody drinks it.");
+static const gd_part more[] = { T("Yes."), T("No."), T("Perhaps."), T("Always.") };
+
+static gd_item answer_to(const gd_part *prompt, size_t which)
+{
+    return (gd_item){ .kind = GD_ITEM_TEXT, .prompt = prompt, .parts = &more[which], .part_count = 1 };
+}
+
+/* A service whose first batch has begun, and stands still. */
+struct held {
+    gd_model *model;
+    gd_service *service;
+    struct gate gate;
+    struct asked first;
+};
+
+static void hold(struct held *held, size_t batch_tokens, size_t max_items, size_t max_bytes)
+{
+    memset(held, 0, sizeof *held);
+    atomic_store(&answered, 0);
+    held->model = open_model("qwen2", "chatml", batch_tokens);
+    gd_engine_observe(held->model->engine, stand_still, &held->gate);
+    held->service = open_service(held->model, max_items, max_bytes);
+    ask_one(held->service, &held->first, answer_to(&fish, 0));
+    wait_for_batch(&held->gate, 1);
+}
+
+static void let_go(struct held *held)
+{
+    open_gate(&held->gate);
+    gd_service_close(held->service, 1);
+    gd_items_free_results(&held->first.items);
+    gd_model_close(held->model);
+}
+
+/* ---- together, and in order ---- */
+
+static void what_waits_is_computed_together(void **state)
+{
+    struct held held;
+    struct asked asked[4] = { 0 };
+    gd_service_stats stats;
+    uint64_t tokens = 0, rows = 0;
+
+    (void)state;
+    hold(&held, 0, 0, 0);
+    for (size_t i = 0; i < 4; i++)
+        ask_one(held.service, &asked[i], answer_to(&question, i));
+    stats = stats_of(held.service);
+    assert_int_equal(stats.waiting_requests, 5);
+    assert_int_equal(stats.waiting_items, 5);
+    assert_int_equal(stats.requests, 5);
+    assert_int_equal(stats.items, 0);
+    open_gate(&held.gate);
+    for (size_t i = 0; i < 4; i++) {
+        expect(&asked[i], GD_OK);
+        assert_int_equal(asked[i].summary.items, 1);
+        assert_int_equal(asked[i].summary.texts, 1);
+        tokens += asked[i].summary.tokens;
+        rows += asked[i].summary.rows;
+        gd_items_free_results(&asked[i].items);
+    }
+    assert_true(rows < tokens); /* the question is there once */
+    stats = stats_of(held.service);
+    assert_int_equal(stats.batches, 2);
+    assert_int_equal(stats.waiting_requests + stats.waiting_items + stats.waiting_bytes, 0);
+    assert_int_equal(stats.items, 5);
+    assert_int_equal(stats.texts, 5);
+    assert_int_equal(stats.rows, rows + held.first.summary.rows);
+    assert_int_equal(stats.tokens, tokens + held.first.summary.tokens);
+    let_go(&held);
+}
+
+/* A request of many batches comes first; one item that comes later is answered before it. */
+static void a_small_request_does_not_wait_for_a_large_one(void **state)
+{
+    static const gd_part words[] = { T("one of many"), T("two of many"), T("a third") };
+    struct held held;
+    static struct asked large, small;
+
+    (void)state;
+    hold(&held, 8, 0, 0);
+    for (size_t i = 0; i < MOST_ASKED; i++)
+        large.list[i] = (gd_item){ .kind = GD_ITEM_TEXT,
+                                   .prompt = &words[i % 3],
+                                   .parts = &words[i % 2],
+                                   .part_count = 1 };
+    ask(held.service, &large, MOST_ASKED);
+    ask_one(held.service, &small, answer_to(&question, 1));
+    open_gate(&held.gate);
+    expect(&small, GD_OK);
+    expect(&large, GD_OK);
+    assert_true(held.first.place < small.place && small.place < large.place);
+    gd_items_free_results(&small.items);
+    gd_items_free_results(&large.items);
+    let_go(&held);
+}
+
+/* What has been computed with an older request's items does not wait for these. */
+static void an_answer_goes_out_when_its_batch_is_done(void **state)
+{
+    static struct asked several, late;
+    struct held held;
+
+    (void)state;
+    hold(&held, 24, 0, 0);
+    several.list[0] = answer_to(&question, 0);
+    several.list[1] = answer_to(&fish, 1);
+    several.list[2] = (gd_item)ITEM(GD_ITEM_TEXT, NULL, longer);
+    ask(held.service, &several, 3);
+    ask_one(held.service, &late, answer_to(&fish, 1)); /* begins like an item of the other */
+    atomic_store(&held.gate.pass, 2);
+    wait_for_batch(&held.gate, 3);
+    atomic_store(&held.gate.pass, 3);
+    wait_for(&late);
+    open_gate(&held.gate);
+    expect(&several, GD_OK);
+    assert_true(late.place < several.place);
+    gd_items_free_results(&late.items);
+    gd_items_free_results(&several.items);
+    let_go(&held);
+}
+
+/* Ids, and items that can't be scored, need no batch. */
+static void what_needs_no_batch_waits_for_none(void **state)
+{
+    static struct asked ids, bad, none, scored;
+    struct held held;
+
+    (void)state;
+    hold(&held, 0, 0, 0);
+    ask_one(held.service, &scored, answer_to(&question, 0));
+    ids.list[0] = answer_to(&question, 1);
+    ids.list[0].ids_only = 1;
+    ask(held.service, &ids, 1);
+    ask_one(held.service, &bad, (gd_item){ .kind = 9 });
+    ask(held.service, &none, 0);
+    atomic_store(&held.gate.pass, 1);
+    expect(&ids, GD_OK); /* the batch of `scored` stands still */
+    expect(&bad, GD_EITEM);
+    expect(&none, GD_OK);
+    assert_string_equal(bad.why.text, "1 of 1 item failed");
+    assert_string_equal(bad.results[0].error, "kind is 9, which is not a gd_item_kind");
+    assert_int_equal(none.summary.items, 0);
+    assert_non_null(ids.results[0].ids);
+    assert_int_equal(atomic_load(&scored.answers), 0);
+    open_gate(&held.gate);
+    expect(&scored, GD_OK);
+    assert_int_equal(stats_of(held.service).failed, 1);
+    gd_items_free_results(&ids.items);
+    gd_items_free_results(&bad.items);
+    gd_items_free_results(&scored.items);
+    let_go(&held);
+}
+
+/* ---- refused ---- */
+
+static void too_much_is_refused(void **state)
+{
+    static struct asked second, third;
+    struct held held;
+    gd_error err = { 0 };
+
+    (void)state;
+    hold(&held, 0, 3, 1000);
+    second.list[0] = second.list[1] = answer_to(&question, 1);
+    ask(held.service, &second, 2);
+    third.list[0] = answer_to(&question, 2);
+    assert_int_equal(try_to_ask(held.service, &third, 1, &err), GD_EBUSY);
+    assert_string_equal(
+        err.text,
+        "too much waits: items 3, bytes 69; the request has items 1, bytes 20; at most items 3, bytes 1000 may wait");
+    gd_items_free_results(&third.items);
+    for (size_t i = 0; i < 4; i++)
+        third.list[i] = third.list[0];
+    err = (gd_error){ 0 };
+    assert_int_equal(try_to_ask(held.service, &third, 4, &err), GD_EUSAGE);
+    assert_string_equal(err.text,
+                        "the request is too large: items 4, bytes 80; at most items 3, bytes 1000 are accepted");
+    assert_int_equal(stats_of(held.service).refused, 1);
+    open_gate(&held.gate);
+    expect(&second, GD_OK);
+    ask(held.service, &third, 3); /* there is room again */
+    expect(&third, GD_OK);
+    gd_items_free_results(&second.items);
+    gd_items_free_results(&third.items);
+    let_go(&held);
+}
+
+static void too_many_bytes_are_refused(void **state)
+{
+    static struct asked second;
+    struct held held;
+    gd_error err = { 0 };
+
+    (void)state;
+    hold(&held, 0, 0, 50);
+    second.list[0] = answer_to(&question, 0);
+    assert_int_equal(try_to_ask(held.service, &second, 1, &err), GD_EBUSY);
+    assert_string_equal(
+        err.text,
+        "too much waits: items 1, bytes 39; the request has items 1, bytes 16; at most items 65536, bytes 50 may wait");
+    let_go(&held);
+}
+
+static void wrong_requests_are_refused(void **state)
+{
+    gd_model *model = open_model("qwen2", NULL, 0);
+    gd_service *service = open_service(model, 0, 0);
+    gd_items items = golden_items(NULL, 0, NULL);
+    gd_service_request request = { .struct_size = sizeof request, .items = &items };
+    gd_options options = golden_options("qwen2", 0);
+    gd_item_result result;
+    gd_error err = { 0 };
+    gd_service *other;
+
+    (void)state;
+    assert_int_equal(gd_service_submit(service, &request, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "gd_service_request.done is NULL, but a function is expected");
+    request.done = on_done;
+    request.items = NULL;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_service_submit(service, &request, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "gd_items: NULL was given, but a struct is expected");
+    items = golden_items(NULL, 1, &result);
+    request.items = &items;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_service_submit(service, &request, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "gd_items.items is NULL, but 1 are expected");
+    gd_items_free_results(&items);
+    gd_service_cancel(service, 0);
+    gd_service_cancel(service, 77);
+    gd_service_close(service, 0);
+    gd_service_close(NULL, 1);
+    gd_model_close(model);
+    options.dry_run = 1;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_service_open(&other, model, NULL, &err), GD_EUSAGE);
+    assert_null(other);
+    assert_string_equal(err.text, "the model was opened with dry_run 1, but 0 is expected");
+    gd_model_close(model);
+}
+
+/* ---- cancelled ---- */
+
+static void what_is_cancelled_is_not_computed(void **state)
+{
+    static struct asked waits, partly, stays;
+    struct held held;
+    gd_service_stats stats;
+
+    (void)state;
+    hold(&held, 24, 0, 0);
+    ask_one(held.service, &waits, answer_to(&question, 0));
+    partly.list[0] = (gd_item){ .kind = GD_ITEM_TEXT, .parts = &fish, .part_count = 1 };
+    partly.list[1] = partly.list[2] = (gd_item)ITEM(GD_ITEM_TEXT, NULL, longer);
+    partly.list[2].prompt = &fish;
+    ask(held.service, &partly, 3);
+    ask_one(held.service, &stays, answer_to(&question, 3));
+    gd_service_cancel(held.service, waits.ticket);
+    gd_service_cancel(held.service, waits.ticket);
+    atomic_store(&held.gate.pass, 1);
+    expect(&waits, GD_EINTERRUPTED);
+    assert_string_equal(waits.why.text, "the request was cancelled after 0 of 1 items");
+    assert_int_equal(waits.results[0].status, GD_EINTERRUPTED);
+    wait_for_batch(&held.gate, 2); /* which has an item of `partly` */
+    gd_service_cancel(held.service, partly.ticket);
+    open_gate(&held.gate);
+    expect(&partly, GD_EINTERRUPTED);
+    expect(&stays, GD_OK);
+    gd_service_cancel(held.service, stays.ticket); /* too late */
+    stats = stats_of(held.service);
+    assert_int_equal(stats.cancelled, 2);
+    assert_int_equal(stats.waiting_requests + stats.waiting_items + stats.waiting_bytes, 0);
+    assert_int_equal(stats.rows, held.first.summary.rows + partly.summary.rows + stays.summary.rows);
+    assert_true(partly.summary.items < 3);
+    assert_int_equal(partly.results[2].status, GD_EINTERRUPTED);
+    gd_items_free_results(&waits.items);
+    gd_items_free_results(&partly.items);
+    gd_items_free_results(&stays.items);
+    let_go(&held);
+}
+
+/* A request whose items nobody has looked at yet is let go, too, although the queue has enough for some batches. */
+static void a_request_far_back_is_cancelled(void **state)
+{
+    static struct asked large, far;
+    struct held held;
+
+    (void)state;
+    hold(&held, 8, 0, 0);
+    for (size_t i = 0; i < 16; i++)
+        large.list[i] = (gd_item)ITEM(GD_ITEM_TEXT, NULL, longer);
+    ask(held.service, &large, 16);
+    ask_one(held.service, &far, answer_to(&question, 0));
+    atomic_store(&held.gate.pass, 1);
+    wait_for_batch(&held.gate, 2);
+    gd_service_cancel(held.service, far.ticket);
+    atomic_store(&held.gate.pass, 2);
+    wait_for_batch(&held.gate, 3);
+    expect(&far, GD_EINTERRUPTED); /* while there is much to do yet */
+    assert_int_equal(atomic_load(&large.answers), 0);
+    open_gate(&held.gate);
+    expect(&large, GD_OK);
+    gd_items_free_results(&large.items);
+    gd_items_free_results(&far.items);
+    let_go(&held);
+}
+
+/* ---- closed ---- */
+
+/* Lets the batch go on when the service is closing. */
+static void stand_until_closing(void *context, size_t stage, const gd_tensor *hidden)
+{
+    gd_service *service = *(gd_service **)context;
+    bool closing = stage > 0;
+
+    (void)hidden;
+    while (!closing) {
+        (void)sched_yield();
+        pthread_mutex_lock(&service->lock);
+        closing = service->closing;
+        pthread_mutex_unlock(&service->lock);
+    }
+}
+
+static void close_with(bool drain, gd_status want)
+{
+    static struct asked first, second;
+    gd_model *model = open_model("qwen2", "chatml", 8);
+    gd_service *service = open_service(model, 0, 0);
+
+    gd_engine_observe(model->engine, stand_until_closing, &service);
+    ask_one(service, &first, answer_to(&question, 0));
+    second.list[0] = second.list[1] = (gd_item)ITEM(GD_ITEM_TEXT, NULL, longer);
+    ask(service, &second, 2);
+    gd_service_close(service, drain);
+    expect(&first, want); /* at once */
+    expect(&second, want);
+    gd_items_free_results(&first.items);
+    gd_items_free_results(&second.items);
+    gd_model_close(model);
+}
+
+static void what_was_accepted_is_answered_or_cancelled(void **state)
+{
+    (void)state;
+    close_with(true, GD_OK);
+    close_with(false, GD_EINTERRUPTED);
+}
+
+/* ---- from done() ---- */
+
+struct chain {
+    gd_service *service;
+    gd_items items;
+    gd_item item;
+    gd_item_result result;
+    int left;
+    gd_status last; /* of the submit() that failed */
+    atomic_bool over;
+};
+
+static void go_on(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
+{
+    struct chain *chain = context;
+    const gd_service_request request = { sizeof request, &chain->items, go_on, chain };
+
+    (void)summary, (void)why;
+    assert_int_equal(rc, GD_OK);
+    assert_int_equal(stats_of(chain->service).waiting_requests, 0);
+    gd_items_free_results(&chain->items);
+    if (chain->left-- > 0)
+        chain->last = gd_service_submit(chain->service, &request, NULL, NULL);
+    else
+        atomic_store(&chain->over, true);
+}
+
+static void an_answer_may_bring_the_next_request(void **state)
+{
+    gd_model *model = open_model("qwen2", NULL, 0);
+    struct chain chain = { .service = open_service(model, 0, 0), .item = answer_to(&question, 0), .left = 5 };
+    const gd_summary none = { .struct_size = sizeof none };
+
+    (void)state;
+    chain.items = golden_items(&chain.item, 1, &chain.result);
+    memset(&chain.result, 0, sizeof chain.result);
+    go_on(&chain, GD_OK, &none, NULL);
+    while (!atomic_load(&chain.over))
+        (void)sched_yield();
+    assert_int_equal(chain.last, GD_OK);
+    assert_int_equal(stats_of(chain.service).requests, 5);
+    gd_service_close(chain.service, 1);
+    gd_model_close(model);
+}
+
+/* ---- failures ---- */
+
+static gd_backend broken;
+static atomic_bool breaks;
+
+static gd_status finish(gd_device *device, gd_error *err)
+{
+    (void)device;
+    return atomic_load(&breaks) ? gd_fail(err, GD_EDEVICE, "the card fell off the bus") : GD_OK;
+}
+
+static gd_model *open_broken(void)
+{
+    gd_options options = golden_options("qwen2", 0);
+    gd_model *model;
+
+    broken = *gd_backend_named("cpu");
+    broken.finish = finish;
+    assert_ok(gd_model_open_files(&model, &options, test_err));
+    model->backend = &broken;
+    assert_ok(gd_model_open_engine(model, &options, test_err));
+    return model;
+}
+
+static void a_failure_of_the_device_reaches_all(void **state)
+{
+    static struct asked asked[4], later;
+    gd_model *model = open_broken();
+    gd_service *service = open_service(model, 0, 0);
+    struct gate gate = { 0 };
+
+    (void)state;
+    gd_engine_observe(model->engine, stand_still, &gate);
+    atomic_store(&breaks, true);
+    for (size_t i = 0; i < 4; i++)
+        ask_one(service, &asked[i], answer_to(&question, i));
+    gd_service_cancel(service, asked[3].ticket);
+    open_gate(&gate);
+    for (size_t i = 0; i < 4; i++) {
+        expect(&asked[i], i < 3 ? GD_EDEVICE : GD_EINTERRUPTED);
+        if (i < 3)
+            assert_string_equal(asked[i].why.text, "the card fell off the bus");
+        assert_int_equal(asked[i].results[0].status, GD_EINTERRUPTED);
+        gd_items_free_results(&asked[i].items);
+    }
+    assert_int_equal(stats_of(service).waiting_items + stats_of(service).waiting_requests, 0);
+    atomic_store(&breaks, false);
+    ask_one(service, &later, answer_to(&question, 0));
+    expect(&later, GD_OK);
+    gd_items_free_results(&later.items);
+    gd_service_close(service, 1);
+    gd_model_close(model);
+}
+
+static gd_status serve_all(gd_model *model, struct asked *asked)
+{
+    gd_service *service;
+    gd_status rc = gd_service_open(&service, model, NULL, NULL);
+
+    for (size_t i = 0; !rc && i < 3; i++) {
+        asked[i].list[0] = answer_to(&question, i);
+        asked[i].list[0].ids_only = i == 1;
+        asked[i].list[1] = (gd_item)ITEM(GD_ITEM_PAIR, &question, pair);
+        rc = try_to_ask(service, &asked[i], 2, NULL);
+        if (!rc) {
+            wait_for(&asked[i]);
+            rc = asked[i].rc;
+        }
+        gd_items_free_results(&asked[i].items);
+    }
+    gd_service_close(service, 1);
+    return rc;
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    static struct asked asked[3];
+    gd_model *model = open_model("qwen2", NULL, 0);
+    gd_status rc = GD_ENOMEM;
+    uint64_t live;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) /* then everything that stays loaded is loaded */
+        assert_int_equal(serve_all(model, asked), GD_OK);
+    live = gd_mem_live();
+    for (uint64_t n = 1; rc == GD_ENOMEM; n++) {
+        gd_mem_fail_from(n);
+        rc = serve_all(model, asked);
+        gd_mem_fail_from(0);
+        assert_true(gd_mem_live() <= live); /* the engine may have freed some of its own */
+    }
+    assert_int_equal(rc, GD_OK);
+    gd_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_waits_is_computed_together),
+        cmocka_unit_test(a_small_request_does_not_wait_for_a_large_one),
+        cmocka_unit_test(an_answer_goes_out_when_its_batch_is_done),
+        cmocka_unit_test(what_needs_no_batch_waits_for_none),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(too_many_bytes_are_refused),
+        cmocka_unit_test(wrong_requests_are_refused),
+        cmocka_unit_test(what_is_cancelled_is_not_computed),
+        cmocka_unit_test(a_request_far_back_is_cancelled),
+        cmocka_unit_test(what_was_accepted_is_answered_or_cancelled),
+        cmocka_unit_test(an_answer_may_bring_the_next_request),
+        cmocka_unit_test(a_failure_of_the_device_reaches_all),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
