@@ -161,8 +161,9 @@ void gd_records_on_pause(gd_records *records, gd_pause pause);
  * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
 
-/* Makes a record, which is all zero, of an item's JSON text, as if it were a line of a file; `frugal` and `turns` as for
- * files.  What is wrong with the item is reported in *why, without a place, a lack of memory in *err. */
+/* Makes a record, which is all zero but for its index and its wishes, of an item's JSON text, as if that were a line of
+ * a file; `frugal` and `turns` as for files.  What is wrong with the item is reported in *why, without a place, a lack
+ * of memory in *err. */
 gd_status gd_record_parse(gd_record *record, gd_text json, bool frugal, bool turns, gd_error *why, gd_error *err);
 
 /* Makes the texts of a good record again, which were dropped, from its fields; if it was made of rows, in these. */

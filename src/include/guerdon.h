@@ -13,7 +13,8 @@
  *    exits or aborts.
  *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
  *  - Handles are opaque; a close function accepts NULL.
- *  - Only one call at a time may use a handle; different handles may be used from different threads.
+ *  - Only one call at a time may use a handle, unless it is a gd_service; different handles may be used from different
+ *    threads.
  *  - Files that are being read must not change.  If one does, the call fails with GD_EIO and a sentence, and what was
  *    written before is right.  For the files of weights, which are mapped, this holds as long as the model is open;
  *    another file may take a name, for the one that is open stays.  Reading a page that a file no longer has raises
@@ -59,7 +60,7 @@ typedef enum gd_status {
     GD_ETOOLONG,     /**< a text has more tokens than allowed */
     GD_EITEM,        /**< some items failed; the others were processed */
     GD_ENOMEM,       /**< out of memory or another resource; a smaller request may succeed */
-    GD_EINTERRUPTED, /**< the progress function asked to stop */
+    GD_EINTERRUPTED, /**< the progress function asked to stop, or a request was cancelled */
     GD_EDEVICE,      /**< the compute device (a GPU) failed: close the model */
     GD_EBUSY         /**< too much waits already: try again later */
 } gd_status;
@@ -329,7 +330,7 @@ GD_API void gd_items_free_results(const gd_items *items);
 typedef struct gd_service_options {
     size_t struct_size; /**< set by gd_service_options_init() */
     size_t max_items;   /**< that wait for their results, of all requests; 0: 65,536 */
-    size_t max_bytes;   /**< of these items' texts, ids and records; 0: 256 MiB */
+    size_t max_bytes;   /**< of texts, ids and records, of all requests that wait for their answers; 0: 256 MiB */
 } gd_service_options;
 
 /** Fills *options with the defaults. */
@@ -346,8 +347,8 @@ typedef struct gd_service_request {
      *  are shared: a row is counted where it was computed first.  GD_EINTERRUPTED: the request was cancelled, or the
      *  service closed; items that were finished by then have results.  Any other failure than GD_EITEM is one of the
      *  model, and all requests that wait get it.  The function should be short, since nothing is scored meanwhile; it
-     *  may call gd_service_submit(), gd_service_cancel() and gd_service_stats(), and free the items.  `summary` and
-     *  `why` are valid until it returns. */
+     *  may call gd_service_submit(), gd_service_cancel() and gd_service_stats_get(), and free the items.  `summary`
+     *  and `why`, which is all zero with GD_OK, are valid until it returns. */
     void (*done)(void *context, gd_status rc, const gd_summary *summary, const gd_error *why);
     void *context;
 } gd_service_request;
@@ -361,7 +362,7 @@ typedef struct gd_service_stats {
     size_t struct_size;        /**< set by gd_service_stats_init(): the library fills in no more than this */
     uint64_t waiting_requests; /**< accepted, and not answered yet */
     uint64_t waiting_items;    /**< of these, those without a result */
-    uint64_t waiting_bytes;    /**< of these items */
+    uint64_t waiting_bytes;    /**< of all texts, ids and records of these requests */
     uint64_t requests;         /**< accepted so far, the waiting ones included */
     uint64_t refused;          /**< requests that got GD_EBUSY */
     uint64_t cancelled;        /**< requests that were cancelled before they were answered */
@@ -387,6 +388,10 @@ typedef struct gd_service gd_service;
  * requests share are computed once.  Of what waits, the oldest items are computed first, with those that begin like
  * them; a request with many items lets others have their turn.  An answer goes out when the last batch that it needs is
  * done.  Its scores are those of gd_score_items(), bit for bit, whatever else is in these batches.
+ *
+ * Time: a request adds a few microseconds to its scores.  Memory: that of gd_score_items(), some hundred bytes for each
+ * request, and the ids of a few batches; the texts stay where the caller has them.  After a failure of the model, which
+ * all that wait get, the next request is tried anew.
  *
  * The functions below may be called from several threads at once.  The model belongs to the service until that is
  * closed: no other call may use it.

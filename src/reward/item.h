@@ -5,9 +5,9 @@
 #include "data/record_inside.h"
 #include "reward/model.h"
 
-/* Gives a record, which is all zero except for its index, the texts of an item.  Bytes that need not be joined are not
- * copied.  The encoder is the model's, which limits what the item may have and wish.  A problem with the item is reported in
- * *why, a lack of memory in *err. */
+/* Gives a record, which is all zero except for its index, the texts of an item, and its wishes.  Bytes that need not be
+ * joined are not copied.  The encoder is the model's, which limits what the item may have and wish.  A problem with the
+ * item is reported in *why, a lack of memory in *err. */
 gd_status gd_item_read(gd_record *record, const gd_item *item, const gd_encoder *encoder, gd_error *why, gd_error *err);
 
 /* The bytes of its texts and ids. If its kind or number of parts is wrong, 0: its parts cannot be trusted. */

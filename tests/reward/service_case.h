@@ -24,6 +24,14 @@ struct asked {
     gd_error why;
 };
 
+/* Answers to a prompt, one in each item. */
+static inline gd_item answer_to(const gd_part *prompt, size_t which)
+{
+    static const gd_part said[] = { T("Yes."), T("No."), T("Perhaps."), T("Always.") };
+
+    return (gd_item){ .kind = GD_ITEM_TEXT, .prompt = prompt, .parts = &said[which], .part_count = 1 };
+}
+
 static atomic_int answered;
 
 static inline void on_done(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
