@@ -190,7 +190,7 @@ static void an_item_is_cut_as_it_wishes(void **state)
             gd_item item = { .kind = GD_ITEM_TEXT, .parts = parts[p], .part_count = 1 };
             gd_item_result want = score_one(other, &item), result;
 
-            item.truncate = names[t];
+            item.truncate = t == GD_TRUNCATE_RIGHT ? NULL : names[t];
             item.max_length = length;
             result = score_one(model, &item);
             same_results(&result, &want);

@@ -118,6 +118,37 @@ static void an_answer_goes_out_when_its_batch_is_done(void **state)
     let_go(&held);
 }
 
+/* What comes during a batch may be in the next one, although others wait for several. */
+static void what_comes_during_a_batch_joins_the_next(void **state)
+{
+    static uint32_t ids[4][20];
+    static struct asked several, late;
+    gd_part parts[4];
+    struct held held;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t k = 0; k < 20; k++)
+            ids[i][k] = (uint32_t)(10 + 30 * i + k);
+        parts[i] = (gd_part){ .ids = ids[i], .id_count = 20 };
+        several.list[i] = (gd_item){ .kind = GD_ITEM_TEXT, .parts = &parts[i], .part_count = 1 };
+    }
+    hold(&held, 24, 0, 0);
+    ask(held.service, &several, 4);
+    atomic_store(&held.gate.pass, 1);
+    wait_for_batch(&held.gate, 2);
+    ask_one(held.service, &late, several.list[1]);
+    open_gate(&held.gate);
+    expect(&late, GD_OK);
+    expect(&several, GD_OK);
+    assert_true(late.place < several.place);
+    assert_int_equal(late.summary.rows + several.summary.rows, 80);
+    assert_memory_equal(late.results[0].scores, several.results[1].scores, sizeof(float));
+    gd_items_free_results(&late.items);
+    gd_items_free_results(&several.items);
+    let_go(&held);
+}
+
 /* Ids, and items that can't be scored, need no batch. */
 static void what_needs_no_batch_waits_for_none(void **state)
 {
@@ -396,6 +427,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_computed_together),
         cmocka_unit_test(a_small_request_does_not_wait_for_a_large_one),
         cmocka_unit_test(an_answer_goes_out_when_its_batch_is_done),
+        cmocka_unit_test(what_comes_during_a_batch_joins_the_next),
         cmocka_unit_test(what_needs_no_batch_waits_for_none),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(too_many_bytes_are_refused),
