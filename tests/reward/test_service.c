@@ -438,5 +438,5 @@ int main(void)
         cmocka_unit_test(an_answer_may_bring_the_next_request),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, end_if_it_hangs, NULL);
 }

@@ -175,5 +175,5 @@ int main(void)
         cmocka_unit_test(results_are_those_of_items_alone),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, end_if_it_hangs, NULL);
 }
