@@ -37,6 +37,7 @@ int cli_compare(const cli_settings *settings);
 int cli_crosscheck(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 int cli_models(const cli_settings *settings);
+int cli_serve(const cli_settings *settings);
 
 /* help.c */
 void cli_help(const cli_command *command); /* NULL: help for the whole program */

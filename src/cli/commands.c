@@ -179,6 +179,19 @@ const cli_command cli_commands[] = {
       "    guerdon train --recipe mine.yaml --learning-rate 2e-5 --output LORA2 \\\n"
       "        --eval chat=chat.jsonl --eval math=math.jsonl --eval-every 50 \\\n"
       "        --best eval_chat_accuracy --patience 5\n" },
+    { "serve", CLI_CMD_SERVE, "--model DIR [FLAGS]", "answer over HTTP what clients of reward models ask",
+      "Scores what requests ask for, and answers in the way of the server that their\n"
+      "client expects: OpenRLHF, verl, slime, vLLM, SGLang, TEI, NeMo Gym, or our own\n"
+      "POST /v1/reward, for which there is a page at /. GET /openapi.json lists the\n"
+      "paths; doc/serving.md has the whole.\n"
+      "\n"
+      "Requests that wait are computed together: a prompt that several have in common,\n"
+      "once. A score does not depend on that: its bits are those of guerdon score.\n"
+      "\n"
+      "The address is printed when the server is ready. SIGTERM or SIGINT ends it when\n"
+      "everything that was accepted is answered; a second one, at once.\n",
+      "    guerdon serve --model DIR --adapter LORA --truncate left\n"
+      "    guerdon serve --model DIR --host 0.0.0.0 --api-key-file keys.txt\n" },
     { "models", CLI_CMD_MODELS, "[FLAGS]", "list the models that are known: trunks, heads, chat formats",
       "Of each trunk, the classes in config.json, and the tensor of its own head; of\n"
       "each head, its tensors, where it reads a text, and how it is found; of each chat\n"

@@ -5,13 +5,15 @@
 #define JUDGES (WRITES | CLI_CMD_EVAL)
 #define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | WRITES)
 #define SCORES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | CLI_CMD_CROSSCHECK | JUDGES)
-#define COMPUTES (SCORES | CLI_CMD_TRAIN)
+#define SERVES (SCORES | CLI_CMD_SERVE)
+#define COMPUTES (SERVES | CLI_CMD_TRAIN)
 #define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_CROSSCHECK)
-#define MODELS (READS | CLI_CMD_INSPECT)
+#define CUTS (READS | CLI_CMD_SERVE)
+#define MODELS (CUTS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS | CLI_CMD_MODELS)
 #define PLANS (CLI_CMD_TRAIN | CLI_CMD_INSPECT)
 #define OPENS (MODELS | CLI_CMD_MERGE)
-#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_MODELS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
+#define EVERY (OPENS | CLI_CMD_SERVE | CLI_CMD_BACKENDS | CLI_CMD_MODELS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
 #define SIDE "BACKEND[:NUMERICS[:ISA[:PRECISION]]]"
 #define AT(field) offsetof(cli_settings, field)
 
@@ -195,10 +197,34 @@ const cli_flag cli_flags[] = {
       AT(options.chat_format), CLI_TEXT, CLI_CMD_TRAIN },
     { "turns", "auto|on|off", "make turns of a prompt and answers that are texts: on, off, or auto (default: off)",
       AT(options.turns), CLI_WORD, CLI_CMD_TRAIN },
+    { "host", "ADDRESS",
+      "listen on this address (default: 127.0.0.1, which only this machine reaches; 0.0.0.0 and :: are all)", AT(host),
+      CLI_TEXT, CLI_CMD_SERVE },
+    { "port", "N", "listen on this port (default: 8080; 0: any that is free, which is printed)", AT(port), CLI_TEXT,
+      CLI_CMD_SERVE },
+    { "served-name", "NAME", "the model's name in requests and answers (default: the last part of its path)",
+      AT(served_name), CLI_TEXT, CLI_CMD_SERVE },
+    { "api-key-file", "FILE",
+      "answer only requests with one of the keys in FILE, one per line, as Authorization: Bearer KEY; /health and "
+      "/ping "
+      "need none",
+      AT(key_file), CLI_TEXT, CLI_CMD_SERVE },
+    { "tls-cert", "FILE", "serve https with the certificate in FILE, in PEM format", AT(tls_cert), CLI_TEXT,
+      CLI_CMD_SERVE },
+    { "tls-key", "FILE", "the certificate's private key", AT(tls_key), CLI_TEXT, CLI_CMD_SERVE },
+    { "max-queue", "N", "items that may wait for their scores; beyond that, requests get 503 or 429 (default: 65536)",
+      AT(max_queue), CLI_COUNT, CLI_CMD_SERVE },
+    { "max-body", "SIZE", "bytes that a request may have (default: 32M)", AT(max_body), CLI_SIZE, CLI_CMD_SERVE },
+    { "max-connections", "N", "connections that may be open (default: 8192, or what the system allows)",
+      AT(max_connections), CLI_COUNT, CLI_CMD_SERVE },
+    { "timeout", "N",
+      "seconds in which a request must have arrived and its answer been taken, and after which an idle connection is "
+      "closed (default: 60); waiting for scores does not count",
+      AT(timeout), CLI_COUNT, CLI_CMD_SERVE },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
       "ones (which hold the answers of a pair), leave the item out, or drop a conversation's oldest turns",
-      AT(truncate), CLI_CHOICE, READS },
+      AT(truncate), CLI_CHOICE, CUTS },
     { "add-eos", "never|auto|always",
       "append the end-of-sequence token: never, auto (unless the text already ends with it) or always (default: as the "
       "adapter was trained, else never)",
@@ -216,9 +242,9 @@ const cli_flag cli_flags[] = {
       AT(resume), CLI_SWITCH, CLI_CMD_SCORE | WRITES },
     { "normalize", "MEAN,STD|FILE",
       "turn each score into (score - mean) / std, given two numbers or the file that eval --calibrate wrote",
-      AT(options.normalize), CLI_TEXT, CLI_CMD_SCORE | WRITES },
+      AT(options.normalize), CLI_TEXT, CLI_CMD_SCORE | CLI_CMD_SERVE | WRITES },
     { "activation", "none|sigmoid", "function to apply to the scores after that (default: none)",
-      AT(options.activation), CLI_WORD, CLI_CMD_SCORE | WRITES },
+      AT(options.activation), CLI_WORD, CLI_CMD_SCORE | CLI_CMD_SERVE | WRITES },
     { "precision", "bf16|fp32", "type of the operands of matrix products (default: bf16); sums are fp32 in both cases",
       AT(options.precision), CLI_WORD, COMPUTES | CLI_ENGINE },
     { "numerics", "exact|tensor|tensor8|fast",
@@ -242,14 +268,14 @@ const cli_flag cli_flags[] = {
       "same",
       AT(options.memory), CLI_SIZE, COMPUTES | CLI_ENGINE },
     { "batch-tokens", "N", "number of distinct tokens computed together (default: chosen to suit the memory)",
-      AT(options.batch_tokens), CLI_COUNT, SCORES | CLI_ENGINE },
+      AT(options.batch_tokens), CLI_COUNT, SERVES | CLI_ENGINE },
     { "share-prefix", "on|off",
       "compute what texts have in common at the beginning only once (default: on); the scores are the same",
-      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | CLI_CMD_CROSSCHECK | JUDGES | CLI_ENGINE },
+      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | CLI_CMD_SERVE | CLI_CMD_CROSSCHECK | JUDGES | CLI_ENGINE },
     { "graph", "NAME|FILE",
       "a description of the model in YAML, or the name of a built-in one (default: that of the class in config.json; "
       "guerdon models lists them)",
-      AT(options.graph), CLI_TEXT, SCORES | CLI_CMD_MERGE | CLI_ENGINE },
+      AT(options.graph), CLI_TEXT, SERVES | CLI_CMD_MERGE | CLI_ENGINE },
     { "head", "auto|NAME|FILE",
       "what reads the score (default: auto, score.weight or another head that the model has): a description in YAML, "
       "or the name of a built-in one, such as value_head, or yes_less_no of a language model (guerdon models lists "
@@ -289,7 +315,7 @@ const cli_flag cli_flags[] = {
       "train nothing: read and check the data, and print how many records are used, and what steps and memory the run "
       "would take",
       AT(dry_run), CLI_SWITCH, CLI_CMD_TRAIN },
-    { "quiet", NULL, "show no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE | CLI_CMD_TRAIN },
+    { "quiet", NULL, "show no progress and no summary", AT(quiet), CLI_SWITCH, CUTS | CLI_CMD_MERGE | CLI_CMD_TRAIN },
     { "help", NULL, "show this help", AT(help), CLI_SWITCH, EVERY },
 };
 const size_t cli_flag_count = sizeof cli_flags / sizeof cli_flags[0];

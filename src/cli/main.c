@@ -15,7 +15,7 @@ static const struct runner {
     { CLI_CMD_EVAL, cli_eval },       { CLI_CMD_COMPARE, cli_compare },   { CLI_CMD_TOKENIZE, cli_tokenize },
     { CLI_CMD_INSPECT, cli_inspect }, { CLI_CMD_BENCH, cli_bench },       { CLI_CMD_MERGE, cli_merge },
     { CLI_CMD_TRAIN, cli_train },     { CLI_CMD_BACKENDS, cli_backends }, { CLI_CMD_CROSSCHECK, cli_crosscheck },
-    { CLI_CMD_MODELS, cli_models },
+    { CLI_CMD_MODELS, cli_models },   { CLI_CMD_SERVE, cli_serve },
 };
 
 static int run(const cli_command *command, const cli_settings *settings)

@@ -21,7 +21,8 @@ enum {
     CLI_CMD_TRAIN = 1024,
     CLI_CMD_CROSSCHECK = 2048,
     CLI_CMD_MODELS = 4096,
-    CLI_ENGINE = 8192 /* not a command: the flag says how to compute, and is listed after the others */
+    CLI_CMD_SERVE = 8192,
+    CLI_ENGINE = 16384 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
 enum { CLI_LIST_MAX = 64 };
@@ -49,6 +50,8 @@ typedef struct cli_settings {
     const char *rejects;                                  /* filter */
     const char *left, *right, *right_model, *right_adapter, *save, *against; /* crosscheck */
     size_t first_texts;
+    const char *host, *port, *served_name, *key_file, *tls_cert, *tls_key; /* serve */
+    size_t max_queue, max_body, max_connections, timeout;
     gd_number min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;
     int format; /* -1: not given; else a gd_format */

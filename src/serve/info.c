@@ -1,0 +1,143 @@
+/* info.c - what the server says of its model. */
+#include "serve/inside.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A fingerprint has so many samples of a file of weights, each so long: enough to tell two trainings apart, and a
+ * start does not wait for all of a model to be read. */
+enum { SAMPLES = 64, SAMPLE = 4096, NAMES_MAX = 4096 };
+
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t len = strlen(name), tail = strlen(end);
+
+    return len >= tail && !strcmp(name + len - tail, end);
+}
+
+static int is_of_model(const struct dirent *entry)
+{
+    return ends_with(entry->d_name, ".safetensors") || !strcmp(entry->d_name, "config.json") ||
+           !strcmp(entry->d_name, "adapter_config.json");
+}
+
+static void sample_file(gd_buf *out, const char *dir, const char *name)
+{
+    char path[4096], bytes[SAMPLE];
+    struct stat st;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    gd_buf_printf(out, "%s %lld ", name, (long long)st.st_size);
+    for (int i = 0; i < SAMPLES; i++) {
+        const ssize_t got = pread(fd, bytes, sizeof bytes, (off_t)((long double)st.st_size * i / SAMPLES));
+
+        if (got > 0)
+            gd_buf_bytes(out, bytes, (size_t)got);
+    }
+    (void)close(fd);
+}
+
+/* Sixty-four digits: of the names, sizes and samples of a directory's files of weights, and its configuration. */
+static char *fingerprint(gd_arena *memory, const char *dir)
+{
+    char hex[GD_SHA256_DIGITS + 1];
+    struct dirent **list = NULL;
+    gd_buf bytes = { 0 };
+    const int count = scandir(dir, &list, is_of_model, alphasort);
+
+    for (int i = 0; i < count; i++) {
+        sample_file(&bytes, dir, list[i]->d_name);
+        free(list[i]);
+    }
+    free(list);
+    gd_sha256(bytes.data ? bytes.data : "", bytes.len, hex);
+    gd_buf_free(&bytes);
+    return gd_arena_strndup(memory, hex, strlen(hex));
+}
+
+static const char *text_in(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static const char *own(sv_server *server, const char *text)
+{
+    return text ? gd_arena_strndup(&server->memory, text, strlen(text)) : "";
+}
+
+/* The last part of a path. */
+static const char *name_of(sv_server *server, const char *path)
+{
+    size_t len = path ? strlen(path) : 0;
+    const char *start;
+
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    for (start = path ? path + len : ""; len && start > path && start[-1] != '/';)
+        start--;
+    return gd_arena_strndup(&server->memory, start, path ? (size_t)(path + len - start) : 0);
+}
+
+static bool read_labels(sv_server *server, const json_t *labels)
+{
+    const size_t count = json_array_size(labels);
+    const char **names = gd_arena_alloc(&server->memory, count + 1, sizeof *names);
+
+    for (size_t i = 0; names && i < count; i++)
+        names[i] = own(server, json_string_value(json_array_get(labels, i)));
+    server->info.label_names = names;
+    server->info.label_count = names ? count : 0;
+    return names != NULL;
+}
+
+static gd_status read_json(sv_server *server, const json_t *json, gd_error *err)
+{
+    const char *adapter = text_in(json_object_get(json, "adapter"), "path"), *model = text_in(json, "model");
+    const bool fp32 = text_in(json, "precision") && !strcmp(text_in(json, "precision"), "fp32");
+    sv_info *info = &server->info;
+
+    info->name = server->settings.name ? server->settings.name : name_of(server, model);
+    info->model_hash = fingerprint(&server->memory, model ? model : ".");
+    info->adapter_hash = adapter ? fingerprint(&server->memory, adapter) : NULL;
+    info->precision = fp32 ? "fp32" : "bf16";
+    info->numerics = own(server, text_in(json, "numerics") ? text_in(json, "numerics") : "exact");
+    info->max_length = (size_t)json_integer_value(json_object_get(json, "max_length"));
+    info->has_chat = text_in(json, "chat_format") != NULL;
+    info->has_steps = json_object_get(json, "score_of_steps") != NULL;
+    info->max_items = server->settings.max_queue;
+    info->version = gd_version();
+    if (!read_labels(server, json_object_get(json, "labels")) || !info->name || !info->model_hash || !info->numerics)
+        return gd_fail_memory(err, sizeof *info);
+    return GD_OK;
+}
+
+gd_status sv_info_read(sv_server *server, const gd_model *model, gd_error *err)
+{
+    char *text = NULL;
+    json_t *json = NULL;
+    gd_status rc = gd_model_inspect(model, &text, err);
+
+    if (!rc)
+        rc = gd_json_parse(&json, text, strlen(text), "the description of the model", err);
+    if (!rc)
+        rc = read_json(server, json, err);
+    json_decref(json);
+    gd_string_free(text);
+    return rc;
+}

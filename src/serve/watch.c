@@ -1,0 +1,169 @@
+/* watch.c - watches connections.
+ *
+ * libmicrohttpd does not look at a suspended connection, and its own timeout begins anew with every byte: a client that
+ * sends one now and then would keep its connection for ever. */
+#include "serve/watch.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { EVENTS = 64, LOOK_MS = 500 };
+
+struct sv_watched {
+    sv_watched *before, *after;
+    int fd;
+    uint64_t ticket; /* 0: no request waits */
+    double until;    /* then: when its time ends */
+};
+
+struct sv_watch {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    sv_watched *first;
+    int poll, stop; /* epoll, and what ends the thread */
+    double seconds;
+    void (*gone)(void *context, uint64_t ticket);
+    void *context;
+};
+
+/* A connection is closed by libmicrohttpd alone, which sees its end when it is shut down. */
+static void end_late(sv_watch *watch)
+{
+    const double now = gd_clock();
+
+    (void)pthread_mutex_lock(&watch->lock);
+    for (sv_watched *one = watch->first; one; one = one->after)
+        if (!one->ticket && one->until <= now)
+            (void)shutdown(one->fd, SHUT_RDWR);
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
+static void *run(void *context)
+{
+    sv_watch *watch = context;
+    struct epoll_event events[EVENTS];
+
+    for (;;) {
+        const int count = epoll_wait(watch->poll, events, EVENTS, LOOK_MS);
+
+        for (int i = 0; i < count; i++) {
+            if (!events[i].data.u64) /* stop */
+                return NULL;
+            watch->gone(watch->context, events[i].data.u64);
+        }
+        end_late(watch);
+    }
+}
+
+static void free_watch(sv_watch *watch)
+{
+    if (watch->poll >= 0)
+        (void)close(watch->poll);
+    if (watch->stop >= 0)
+        (void)close(watch->stop);
+    (void)pthread_mutex_destroy(&watch->lock);
+    gd_free(watch);
+}
+
+gd_status sv_watch_open(sv_watch **out, size_t seconds, void (*gone)(void *context, uint64_t ticket), void *context,
+                        gd_error *err)
+{
+    sv_watch *watch = gd_alloc_zero(1, sizeof *watch);
+    struct epoll_event stop = { .events = EPOLLIN };
+
+    *out = NULL;
+    if (!watch || pthread_mutex_init(&watch->lock, NULL)) {
+        gd_free(watch);
+        return gd_fail_memory(err, sizeof *watch);
+    }
+    watch->seconds = (double)seconds;
+    watch->gone = gone;
+    watch->context = context;
+    watch->poll = epoll_create1(EPOLL_CLOEXEC);
+    watch->stop = eventfd(0, EFD_CLOEXEC);
+    if (watch->poll < 0 || watch->stop < 0 || epoll_ctl(watch->poll, EPOLL_CTL_ADD, watch->stop, &stop) ||
+        pthread_create(&watch->thread, NULL, run, watch)) {
+        free_watch(watch);
+        return gd_fail(err, GD_ENOMEM, "the thread that watches connections can't be started");
+    }
+    *out = watch;
+    return GD_OK;
+}
+
+void sv_watch_close(sv_watch *watch)
+{
+    const uint64_t one = 1;
+
+    if (!watch)
+        return;
+    if (write(watch->stop, &one, sizeof one) == (ssize_t)sizeof one)
+        (void)pthread_join(watch->thread, NULL);
+    free_watch(watch);
+}
+
+sv_watched *sv_watch_add(sv_watch *watch, int fd)
+{
+    sv_watched *one = gd_alloc_zero(1, sizeof *one);
+
+    if (!one)
+        return NULL;
+    one->fd = fd;
+    one->until = gd_clock() + watch->seconds;
+    (void)pthread_mutex_lock(&watch->lock);
+    one->after = watch->first;
+    if (one->after)
+        one->after->before = one;
+    watch->first = one;
+    (void)pthread_mutex_unlock(&watch->lock);
+    return one;
+}
+
+void sv_watch_drop(sv_watch *watch, sv_watched *one)
+{
+    if (!one)
+        return;
+    (void)pthread_mutex_lock(&watch->lock);
+    (void)epoll_ctl(watch->poll, EPOLL_CTL_DEL, one->fd, NULL); /* if it is there */
+    *(one->before ? &one->before->after : &watch->first) = one->after;
+    if (one->after)
+        one->after->before = one->before;
+    (void)pthread_mutex_unlock(&watch->lock);
+    gd_free(one);
+}
+
+/* Once: what comes after the first sign is of no matter. */
+void sv_watch_waits(sv_watch *watch, sv_watched *one, uint64_t ticket)
+{
+    struct epoll_event event = { .events = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLONESHOT };
+
+    if (!one)
+        return;
+    event.data.u64 = ticket;
+    (void)pthread_mutex_lock(&watch->lock);
+    one->ticket = ticket;
+    if (epoll_ctl(watch->poll, EPOLL_CTL_MOD, one->fd, &event))
+        (void)epoll_ctl(watch->poll, EPOLL_CTL_ADD, one->fd, &event);
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
+void sv_watch_runs(sv_watch *watch, sv_watched *one)
+{
+    struct epoll_event event = { .events = 0 };
+
+    if (!one)
+        return;
+    (void)pthread_mutex_lock(&watch->lock);
+    if (one->ticket)
+        (void)epoll_ctl(watch->poll, EPOLL_CTL_MOD, one->fd, &event);
+    one->ticket = 0;
+    one->until = gd_clock() + watch->seconds;
+    (void)pthread_mutex_unlock(&watch->lock);
+}
