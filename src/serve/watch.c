@@ -131,7 +131,8 @@ void sv_watch_drop(sv_watch *watch, sv_watched *one)
     if (!one)
         return;
     (void)pthread_mutex_lock(&watch->lock);
-    (void)epoll_ctl(watch->poll, EPOLL_CTL_DEL, one->fd, NULL); /* if it is there */
+    if (one->ticket)
+        (void)epoll_ctl(watch->poll, EPOLL_CTL_DEL, one->fd, NULL);
     *(one->before ? &one->before->after : &watch->first) = one->after;
     if (one->after)
         one->after->before = one->before;
@@ -139,7 +140,7 @@ void sv_watch_drop(sv_watch *watch, sv_watched *one)
     gd_free(one);
 }
 
-/* Once: what comes after the first sign is of no matter. */
+/* The first sign is enough. */
 void sv_watch_waits(sv_watch *watch, sv_watched *one, uint64_t ticket)
 {
     struct epoll_event event = { .events = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLONESHOT };
@@ -149,20 +150,17 @@ void sv_watch_waits(sv_watch *watch, sv_watched *one, uint64_t ticket)
     event.data.u64 = ticket;
     (void)pthread_mutex_lock(&watch->lock);
     one->ticket = ticket;
-    if (epoll_ctl(watch->poll, EPOLL_CTL_MOD, one->fd, &event))
-        (void)epoll_ctl(watch->poll, EPOLL_CTL_ADD, one->fd, &event);
+    (void)epoll_ctl(watch->poll, EPOLL_CTL_ADD, one->fd, &event);
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
 void sv_watch_runs(sv_watch *watch, sv_watched *one)
 {
-    struct epoll_event event = { .events = 0 };
-
     if (!one)
         return;
     (void)pthread_mutex_lock(&watch->lock);
     if (one->ticket)
-        (void)epoll_ctl(watch->poll, EPOLL_CTL_MOD, one->fd, &event);
+        (void)epoll_ctl(watch->poll, EPOLL_CTL_DEL, one->fd, NULL);
     one->ticket = 0;
     one->until = gd_clock() + watch->seconds;
     (void)pthread_mutex_unlock(&watch->lock);

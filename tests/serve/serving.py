@@ -17,7 +17,8 @@ class Server:
     """guerdon serve on a free port, which ends with the block."""
 
     def __init__(self, *flags, model='golden/qwen2', env=None):
-        self.command = [GUERDON, 'serve', '--model', f'{DATA}/{model}', '--port', '0', *flags]
+        port = () if '--port' in flags else ('--port', '0')
+        self.command = [GUERDON, 'serve', '--model', f'{DATA}/{model}', *flags, *port]
         self.env = {**os.environ, **(env or {})}
 
     def __enter__(self):
@@ -106,6 +107,12 @@ def parse(answer):
     found = re.match(r'HTTP/1\.[01] (\d{3})', lines[0])
     headers = dict(line.lower().split(': ', 1) for line in lines[1:] if ': ' in line)
     return int(found[1]) if found else 0, headers, body
+
+
+def sentence_of(body):
+    """What an answer says is wrong, in the form of OpenAI or of FastAPI."""
+    answer = json.loads(body)
+    return answer['detail'] if 'detail' in answer else answer['error']['message']
 
 
 def parse_all(answers):
