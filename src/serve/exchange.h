@@ -86,6 +86,6 @@ extern const sv_route sv_routes[];
 extern const size_t sv_route_count;
 
 /* The dialects of the server itself: own.c. */
-extern const sv_dialect sv_health, sv_ping, sv_metrics_dialect, sv_models, sv_openapi;
+extern const sv_dialect sv_health, sv_ping, sv_metrics, sv_models, sv_openapi;
 
 #endif

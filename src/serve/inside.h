@@ -17,7 +17,7 @@ struct sv_server {
     gd_service *service;
     struct MHD_Daemon *daemon;
     sv_keys keys;
-    sv_metrics metrics;
+    sv_counts metrics;
     sv_watch *watch;
     char *url, *name, *identity;
     gd_arena memory;      /* what info points to */

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-bool sv_metrics_init(sv_metrics *m)
+bool sv_metrics_init(sv_counts *m)
 {
     memset(m, 0, sizeof *m);
     return pthread_mutex_init(&m->lock, NULL) == 0;
 }
 
-void sv_metrics_free(sv_metrics *m) { (void)pthread_mutex_destroy(&m->lock); }
+void sv_metrics_free(sv_counts *m) { (void)pthread_mutex_destroy(&m->lock); }
 
 static double bound(size_t i) { return 0.001 * (double)(1u << i); }
 
@@ -25,7 +25,7 @@ static void observe(sv_histogram *h, double seconds)
 }
 
 /* Dialects and statuses are few: those beyond the table's room are not told apart. */
-static sv_counted *find(sv_metrics *m, const char *dialect, int status)
+static sv_counted *find(sv_counts *m, const char *dialect, int status)
 {
     for (size_t i = 0; i < m->kinds; i++)
         if (m->counted[i].dialect == dialect && m->counted[i].status == status)
@@ -36,7 +36,7 @@ static sv_counted *find(sv_metrics *m, const char *dialect, int status)
     return &m->counted[m->kinds++];
 }
 
-void sv_metrics_count(sv_metrics *m, const char *dialect, int status, double computing, double whole)
+void sv_metrics_count(sv_counts *m, const char *dialect, int status, double computing, double whole)
 {
     (void)pthread_mutex_lock(&m->lock);
     find(m, dialect, status)->count++;
@@ -46,14 +46,14 @@ void sv_metrics_count(sv_metrics *m, const char *dialect, int status, double com
     (void)pthread_mutex_unlock(&m->lock);
 }
 
-void sv_metrics_connection(sv_metrics *m, int more)
+void sv_metrics_connection(sv_counts *m, int more)
 {
     (void)pthread_mutex_lock(&m->lock);
     m->connections += (uint64_t)more;
     (void)pthread_mutex_unlock(&m->lock);
 }
 
-void sv_metrics_gone(sv_metrics *m)
+void sv_metrics_gone(sv_counts *m)
 {
     (void)pthread_mutex_lock(&m->lock);
     m->gone++;
@@ -83,7 +83,7 @@ static void write_histogram(gd_buf *out, const char *name, const char *help, con
     gd_buf_printf(out, "\nguerdon_%s_count %llu\n", name, (unsigned long long)h->count);
 }
 
-static void write_requests(gd_buf *out, const sv_metrics *m)
+static void write_requests(gd_buf *out, const sv_counts *m)
 {
     gd_buf_str(out,
                "# HELP guerdon_requests_total Requests that were answered.\n# TYPE guerdon_requests_total counter\n");
@@ -92,7 +92,7 @@ static void write_requests(gd_buf *out, const sv_metrics *m)
                       m->counted[i].status, (unsigned long long)m->counted[i].count);
 }
 
-void sv_metrics_write(sv_metrics *m, const gd_service_stats *stats, gd_buf *out)
+void sv_metrics_write(sv_counts *m, const gd_service_stats *stats, gd_buf *out)
 {
     const struct {
         const char *name, *kind, *help;

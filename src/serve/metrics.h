@@ -23,26 +23,26 @@ typedef struct sv_counted {
     uint64_t count;
 } sv_counted;
 
-typedef struct sv_metrics {
+typedef struct sv_counts {
     pthread_mutex_t lock;
     sv_counted counted[SV_COUNTED];
     size_t kinds;
     uint64_t connections; /* open now */
     uint64_t gone;        /* clients that went away before their answer */
     sv_histogram computing, whole;
-} sv_metrics;
+} sv_counts;
 
 /* False without the means for a lock. */
-bool sv_metrics_init(sv_metrics *m);
-void sv_metrics_free(sv_metrics *m);
+bool sv_metrics_init(sv_counts *m);
+void sv_metrics_free(sv_counts *m);
 
 /* A request has ended; computing: seconds from its arrival to its scores, below 0 if nothing was scored. */
-void sv_metrics_count(sv_metrics *m, const char *dialect, int status, double computing, double whole);
+void sv_metrics_count(sv_counts *m, const char *dialect, int status, double computing, double whole);
 
-void sv_metrics_connection(sv_metrics *m, int more);
-void sv_metrics_gone(sv_metrics *m);
+void sv_metrics_connection(sv_counts *m, int more);
+void sv_metrics_gone(sv_counts *m);
 
 /* In Prometheus' text format, with what the service says. */
-void sv_metrics_write(sv_metrics *m, const gd_service_stats *stats, gd_buf *out);
+void sv_metrics_write(sv_counts *m, const gd_service_stats *stats, gd_buf *out);
 
 #endif

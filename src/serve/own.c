@@ -125,6 +125,6 @@ static void write_openapi(sv_exchange *x)
 
 const sv_dialect sv_health = OWN(health);
 const sv_dialect sv_ping = { "ping", 503, nothing_to_read, write_health, sv_fail_openai };
-const sv_dialect sv_metrics_dialect = OWN(metrics);
+const sv_dialect sv_metrics = OWN(metrics);
 const sv_dialect sv_models = OWN(models);
 const sv_dialect sv_openapi = OWN(openapi);
