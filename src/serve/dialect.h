@@ -99,6 +99,15 @@ void sv_put_usage(sv_exchange *x, size_t tokens);
 /* {"detail":SENTENCE}, as FastAPI writes it. */
 void sv_fail_detail(sv_exchange *x, int status, const char *sentence);
 
+/* {"object":"error","message":SENTENCE,..}, as SGLang writes it. */
+void sv_fail_sglang(sv_exchange *x, int status, const char *sentence);
+
+/* {"error":SENTENCE,"error_type":..}, as TEI writes it, with the statuses that it has for the same: dialect_tei.c. */
+void sv_fail_tei(sv_exchange *x, int status, const char *sentence);
+
+/* TEI's truncate and truncation_direction, its raw_scores. */
+bool sv_read_tei(sv_exchange *x, gd_item *like, bool *raw);
+
 /* ---- the dialects ---- */
 
 extern const sv_dialect sv_reward;                                /* dialect_reward.c */

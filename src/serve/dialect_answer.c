@@ -126,3 +126,11 @@ void sv_fail_detail(sv_exchange *x, int status, const char *sentence)
     sv_put_string(&x->answer, sentence);
     gd_buf_str(&x->answer, "}");
 }
+
+void sv_fail_sglang(sv_exchange *x, int status, const char *sentence)
+{
+    gd_buf_str(&x->answer, "{\"object\":\"error\",\"message\":");
+    sv_put_string(&x->answer, sentence);
+    gd_buf_printf(&x->answer, ",\"type\":\"%s\",\"param\":null,\"code\":%d}",
+                  status >= 500 ? "InternalServerError" : "BadRequestError", status);
+}
