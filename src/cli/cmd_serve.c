@@ -70,7 +70,8 @@ static void on_signal(int number)
 
 static bool hurry(void) { return signals > 1; }
 
-static void watch_signals(sigset_t *before)
+/* Before any thread is started: all but this one have the signals blocked, and this one while it does not wait. */
+static void watch_signals(void)
 {
     struct sigaction action = { 0 };
     sigset_t ends;
@@ -80,7 +81,7 @@ static void watch_signals(sigset_t *before)
     (void)sigemptyset(&ends);
     (void)sigaddset(&ends, SIGINT);
     (void)sigaddset(&ends, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &ends, before); /* but while waiting: all threads begin with them blocked */
+    (void)sigprocmask(SIG_BLOCK, &ends, NULL);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
     (void)signal(SIGPIPE, SIG_IGN); /* clients go away */
@@ -110,21 +111,17 @@ static int open_and_serve(const cli_settings *s, gd_model *model, const sv_setti
 {
     gd_error err = { GD_OK, "" };
     sv_server *server;
-    sigset_t before;
     gd_status rc;
+    int status;
 
-    watch_signals(&before);
     rc = sv_server_open(&server, model, settings, &err);
     if (rc) {
         gd_model_close(model);
         return cli_fail(rc, &err);
     }
-    {
-        const int status = serve(s, server);
-
-        gd_model_close(model);
-        return status;
-    }
+    status = serve(s, server);
+    gd_model_close(model);
+    return status;
 }
 
 int cli_serve(const cli_settings *s)
@@ -141,6 +138,7 @@ int cli_serve(const cli_settings *s)
         wrong = read_port(s->port, &settings.port);
     if (wrong)
         return wrong;
+    watch_signals();
     rc = gd_model_open(&model, &s->options, &err);
     if (rc)
         return cli_fail(rc, &err);

@@ -29,15 +29,15 @@ bool sv_refuse_fields(sv_exchange *x, const sv_unserved *fields); /* a NULL fiel
 
 /* ---- items: dialect_items.c ---- */
 
-/* Finds an adapter by its name, for gd_item.adapter. */
+/* Finds an adapter by its name, for sv_exchange.adapter. */
 bool sv_find_adapter(const sv_exchange *x, const char *name, size_t *adapter);
 
 /* The field "model": the name of an adapter; of the model; or, if the server has no adapters to confuse it with, of
  * anything, as clients send what their own server would have had. */
-bool sv_read_model(sv_exchange *x, gd_item *like);
+bool sv_read_model(sv_exchange *x);
 
 /* Which name answers carry. */
-const char *sv_model_name(const sv_exchange *x, const gd_item *like);
+const char *sv_model_name(const sv_exchange *x);
 
 /* A text, or a list of token ids; `name` is the field, for sentences. */
 bool sv_read_part(sv_exchange *x, const json_t *value, const char *name, gd_part *part);

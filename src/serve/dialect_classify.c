@@ -66,7 +66,7 @@ static bool read_texts(sv_exchange *x, gd_item *like)
 
 static bool read_inputs(sv_exchange *x, state *s)
 {
-    if (!sv_refuse_fields(x, unserved) || !read_activation(x, &s->sigmoid) || !sv_read_model(x, &s->like) ||
+    if (!sv_refuse_fields(x, unserved) || !read_activation(x, &s->sigmoid) || !sv_read_model(x) ||
         !sv_read_truncation(x, &s->like))
         return false;
     if (sv_field(x, "messages") && sv_field(x, "input"))
@@ -101,7 +101,7 @@ static void write_list(sv_exchange *x, const char *prefix, const char *before, c
     if (!sv_take_scores(x, name, s->sigmoid, &all))
         return;
     gd_buf_str(&x->answer, "{");
-    sv_put_head(x, prefix, "list", sv_model_name(x, &s->like));
+    sv_put_head(x, prefix, "list", sv_model_name(x));
     gd_buf_str(&x->answer, ",\"data\":[");
     for (size_t i = 0; i < all.count; i++) {
         gd_buf_printf(&x->answer, "%s{\"index\":%zu,%s", i ? "," : "", i, before);

@@ -21,21 +21,21 @@ bool sv_find_adapter(const sv_exchange *x, const char *name, size_t *adapter)
     return false;
 }
 
-bool sv_read_model(sv_exchange *x, gd_item *like)
+bool sv_read_model(sv_exchange *x)
 {
     const char *name = NULL;
 
     if (!sv_name(x, "model", &name))
         return false;
-    if (!name || sv_find_adapter(x, name, &like->adapter) || !x->info->adapter_count || !strcmp(name, x->info->name))
+    if (!name || sv_find_adapter(x, name, &x->adapter) || !x->info->adapter_count || !strcmp(name, x->info->name))
         return true;
     return sv_refuse(x, 404, "the model \"%.200s\" is not served here, but \"%.200s\" and its adapters are", name,
                      x->info->name);
 }
 
-const char *sv_model_name(const sv_exchange *x, const gd_item *like)
+const char *sv_model_name(const sv_exchange *x)
 {
-    return like && like->adapter ? x->info->adapters[like->adapter - 1] : x->info->name;
+    return x->adapter ? x->info->adapters[x->adapter - 1] : x->info->name;
 }
 
 /* ---- texts and ids ---- */

@@ -69,7 +69,7 @@ static bool read_how(sv_exchange *x, state *s)
     s->sigmoid = s->with_texts = true;
     return sv_refuse_fields(x, unserved) && sv_bool(x, "activation", &s->sigmoid) &&
            sv_bool(x, "use_activation", &s->sigmoid) && sv_bool(x, "return_documents", &s->with_texts) &&
-           sv_whole(x, "top_n", 0, INT32_MAX, &s->top) && sv_read_truncation(x, &s->like) && sv_read_model(x, &s->like);
+           sv_whole(x, "top_n", 0, INT32_MAX, &s->top) && sv_read_truncation(x, &s->like) && sv_read_model(x);
 }
 
 static bool read_body(sv_exchange *x)
@@ -145,7 +145,7 @@ static void write_answer(sv_exchange *x)
         return;
     }
     gd_buf_str(&x->answer, "{");
-    sv_put_head(x, "rerank", "list", sv_model_name(x, &s->like));
+    sv_put_head(x, "rerank", "list", sv_model_name(x));
     gd_buf_str(&x->answer, ",\"results\":");
     if (!put_sorted(x, s, &all))
         return;

@@ -34,13 +34,13 @@ static bool check_fields(sv_exchange *x)
     return true;
 }
 
-static bool read_adapter(sv_exchange *x, gd_item *like)
+static bool read_adapter(sv_exchange *x)
 {
     const char *name = NULL;
 
-    if (!sv_name(x, "adapter", &name) || !sv_read_model(x, like))
+    if (!sv_name(x, "adapter", &name) || !sv_read_model(x))
         return false;
-    if (!name || sv_find_adapter(x, name, &like->adapter))
+    if (!name || sv_find_adapter(x, name, &x->adapter))
         return true;
     return sv_refuse(x, 404, "the adapter \"%.200s\" is not served here; GET /v1/models lists those that are", name);
 }
@@ -54,7 +54,7 @@ static bool read_how(sv_exchange *x, gd_item *like)
         !sv_whole(x, "max_length", 1, (int64_t)x->info->max_length, &most))
         return false;
     like->max_length = (size_t)most;
-    return read_adapter(x, like);
+    return read_adapter(x);
 }
 
 /* {"ids":[..]}: token ids in place of a record. */
@@ -306,7 +306,7 @@ static void put_nullable(gd_buf *out, const char *name, const char *value)
 static void write_answer(sv_exchange *x)
 {
     const state *s = x->state;
-    const size_t adapter = s->like.adapter;
+    const size_t adapter = x->adapter;
 
     gd_buf_str(&x->answer, "{\"object\":\"reward\",\"model\":");
     sv_put_string(&x->answer, x->info->name);

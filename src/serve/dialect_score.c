@@ -109,10 +109,10 @@ static bool read_vllm(sv_exchange *x, state *s)
            make_items(x, names, &questions, &answers, &s->like);
 }
 
-static void write_vllm(sv_exchange *x, const state *s, const sv_scores *all)
+static void write_vllm(sv_exchange *x, const sv_scores *all)
 {
     gd_buf_str(&x->answer, "{");
-    sv_put_head(x, "score", "list", sv_model_name(x, &s->like));
+    sv_put_head(x, "score", "list", sv_model_name(x));
     gd_buf_str(&x->answer, ",\"data\":[");
     for (size_t i = 0; i < all->count; i++) {
         gd_buf_printf(&x->answer, "%s{\"index\":%zu,\"object\":\"score\",\"score\":", i ? "," : "", i);
@@ -151,7 +151,7 @@ static bool read_sglang(sv_exchange *x, state *s)
     return sv_answers_to(x, &query, &items, &s->like);
 }
 
-static void write_sglang(sv_exchange *x, const state *s, const sv_scores *all)
+static void write_sglang(sv_exchange *x, const sv_scores *all)
 {
     gd_buf_str(&x->answer, "{\"scores\":[");
     for (size_t i = 0; i < all->count; i++) {
@@ -159,7 +159,7 @@ static void write_sglang(sv_exchange *x, const state *s, const sv_scores *all)
         gd_buf_json_floats(&x->answer, &all->scores[i], 1);
     }
     gd_buf_str(&x->answer, "],\"model\":");
-    sv_put_string(&x->answer, sv_model_name(x, &s->like));
+    sv_put_string(&x->answer, sv_model_name(x));
     sv_put_usage(x, all->all_tokens);
     gd_buf_str(&x->answer, ",\"object\":\"scoring\",\"pooled_hidden_states\":null}");
 }
@@ -173,7 +173,7 @@ static bool read_body(sv_exchange *x)
     x->state = s;
     if (!s)
         return sv_refuse_memory(x);
-    if (!sv_read_model(x, &s->like))
+    if (!sv_read_model(x))
         return false;
     return sv_field(x, "query") ? read_sglang(x, s) : read_vllm(x, s);
 }
@@ -186,9 +186,9 @@ static void write_answer(sv_exchange *x)
     if (!sv_take_scores(x, s->sglang ? "items" : "pair", s->sigmoid, &all))
         return;
     if (s->sglang)
-        write_sglang(x, s, &all);
+        write_sglang(x, &all);
     else
-        write_vllm(x, s, &all);
+        write_vllm(x, &all);
 }
 
 static void fail(sv_exchange *x, int status, const char *sentence)

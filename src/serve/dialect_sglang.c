@@ -21,9 +21,8 @@ static bool read_body(sv_exchange *x)
     x->state = like;
     if (!like)
         return sv_refuse_memory(x);
-    return sv_refuse_fields(x, unserved) && sv_one_of(x, "encoding_format", encodings, &ignored) &&
-           sv_read_model(x, like) && sv_read_parts(x, sv_field(x, "input"), "input", &parts) &&
-           sv_items_of(x, &parts, like);
+    return sv_refuse_fields(x, unserved) && sv_one_of(x, "encoding_format", encodings, &ignored) && sv_read_model(x) &&
+           sv_read_parts(x, sv_field(x, "input"), "input", &parts) && sv_items_of(x, &parts, like);
 }
 
 static void put_list(sv_exchange *x, const sv_scores *all, const char *before, const char *after)
@@ -46,7 +45,7 @@ static void write_embeddings(sv_exchange *x)
     gd_buf_str(&x->answer, "{\"object\":\"list\",");
     put_list(x, &all, "\"object\":\"embedding\",\"embedding\":[", "]}");
     gd_buf_str(&x->answer, ",\"model\":");
-    sv_put_string(&x->answer, sv_model_name(x, x->state));
+    sv_put_string(&x->answer, sv_model_name(x));
     gd_buf_printf(&x->answer, ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}}", all.all_tokens,
                   all.all_tokens);
 }
@@ -58,7 +57,7 @@ static void write_classify(sv_exchange *x)
     if (!sv_take_scores(x, "input", false, &all))
         return;
     gd_buf_str(&x->answer, "{");
-    sv_put_head(x, "classify", "list", sv_model_name(x, x->state));
+    sv_put_head(x, "classify", "list", sv_model_name(x));
     gd_buf_str(&x->answer, ",");
     put_list(x, &all, "\"label\":\"LABEL_0\",\"probs\":[", "],\"num_classes\":1}");
     sv_put_usage(x, all.all_tokens);

@@ -18,7 +18,7 @@ static bool read_body(sv_exchange *x)
 
     if (!part)
         return sv_refuse_memory(x);
-    if (!sv_refuse_fields(x, unserved) || !sv_bool(x, "add_special_tokens", &special) || !sv_read_model(x, &like) ||
+    if (!sv_refuse_fields(x, unserved) || !sv_bool(x, "add_special_tokens", &special) || !sv_read_model(x) ||
         !sv_read_text(x, sv_field(x, "prompt"), "prompt", &part->text))
         return false;
     item = sv_items(x, 1);

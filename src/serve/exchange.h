@@ -13,7 +13,7 @@
 /* What the server knows of its model. */
 typedef struct sv_info {
     const char *name;            /* under which it is served */
-    const char *const *adapters; /* [adapter_count] names; adapter i + 1 of gd_item.adapter */
+    const char *const *adapters; /* [adapter_count] names */
     size_t adapter_count;
     size_t max_length;              /* tokens of a text */
     size_t max_items;               /* of one request */
@@ -33,6 +33,7 @@ typedef struct sv_exchange {
     const char *path;
     struct sv_server *server; /* of no use to a dialect of clients */
     json_t *body;             /* an object, or NULL: the request has no body */
+    size_t adapter;           /* 0: what the model was opened with; i + 1: info->adapters[i] */
     gd_items items;           /* what to score; without any, write() is called at once */
     void *state;              /* the dialect's own, from sv_alloc() */
     gd_arena memory;          /* lives until the answer has gone */

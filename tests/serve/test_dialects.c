@@ -57,7 +57,7 @@ static void put_part(gd_buf *out, const gd_part *part)
     gd_buf_str(out, part->messages ? "" : part->ids ? "]" : "'");
 }
 
-static void put_item(gd_buf *out, const gd_item *item)
+static void put_item(gd_buf *out, const gd_item *item, size_t adapter)
 {
     static const char *const kinds[] = { "text", "pair", "answers", "record" };
 
@@ -77,8 +77,8 @@ static void put_item(gd_buf *out, const gd_item *item)
         gd_buf_printf(out, " %s", item->truncate);
     if (item->max_length)
         gd_buf_printf(out, " max=%zu", item->max_length);
-    if (item->adapter)
-        gd_buf_printf(out, " adapter=%zu", item->adapter);
+    if (adapter)
+        gd_buf_printf(out, " adapter=%zu", adapter);
     gd_buf_str(out, item->plain ? " plain" : "");
     gd_buf_str(out, item->ids_only ? " ids" : "");
 }
@@ -89,7 +89,7 @@ static void assert_items(const sv_exchange *x, const char *want)
 
     for (size_t i = 0; i < x->items.count; i++) {
         gd_buf_str(&out, i ? "; " : "");
-        put_item(&out, &x->items.items[i]);
+        put_item(&out, &x->items.items[i], x->adapter);
     }
     assert_non_null(gd_buf_cstr(&out));
     for (size_t i = 0; i < out.len; i++)
