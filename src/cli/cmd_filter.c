@@ -181,5 +181,7 @@ int cli_filter(const cli_settings *settings)
     how.from_scores = settings->from_scores;
     how.skip_unscored = (size_t)settings->skip_unscored;
     how.annotate = settings->annotate;
+    how.shard = run.files.shard;
+    how.shards = run.files.shards;
     return run_filter(settings, &how, &run);
 }

@@ -97,6 +97,8 @@ int cli_rank(const cli_settings *settings)
     how.skip_unscored = (size_t)settings->skip_unscored;
     how.keep = run.files.keep;
     how.group_by = settings->group_by;
+    how.shard = run.files.shard;
+    how.shards = run.files.shards;
     how.top = settings->top;
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;

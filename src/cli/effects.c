@@ -8,6 +8,8 @@ static int has_texts(const cli_settings *s)
     return !s->input && s->text_count && (s->text_count > 1 || strcmp(s->texts[0], "-") != 0);
 }
 
+static int has_shard(const cli_settings *s) { return s->shard.of != 0; }
+
 static int shows_earlier(const cli_settings *s) { return s->from != NULL; }
 
 static int has_random_texts(const cli_settings *s) { return !s->input && !s->from; }
@@ -46,6 +48,11 @@ static const struct effect {
     { CLI_CMD_CROSSCHECK, saves, " against right right-model right-adapter report ",
       "has no effect with --save, which runs only the left side and compares nothing" },
     { CLI_CMD_CROSSCHECK, has_left_side, " left ", "has no effect with --against, whose file is the left side" },
+    { CLI_CMD_RANK | CLI_CMD_FILTER, has_shard, " from-scores ",
+      "leaves no work of a model to share out: leave out --shard" },
+    { CLI_CMD_FILTER, has_shard, " top-fraction ",
+      "needs the scores of all shards: score each with --shard, and filter the whole input --from-scores, with the "
+      "joined scores" },
     { CLI_CMD_RANK, draws_nothing, " seed ", "is for --pairs best-random, the only ones that are drawn" },
 };
 

@@ -240,6 +240,17 @@ const cli_flag cli_flags[] = {
       "continue an interrupted run; its output is the same as without the interruption, and one that is complete is "
       "left as it is",
       AT(resume), CLI_SWITCH, CLI_CMD_SCORE | WRITES },
+    { "shard", "I/N",
+      "process only part I of N, the first being 1/N: ranges of items of the same length, whose outputs, joined in "
+      "order, "
+      "are that of one run; OUTPUT.done says when one is whole. For array jobs: start each part with --resume, and it "
+      "continues or is done at once",
+      AT(shard), CLI_SHARE, CLI_CMD_SCORE | WRITES },
+    { "shard", "I/N",
+      "process only part I of N, the first being 1/N: ranges of items of the same length, whose outputs, joined in "
+      "order, "
+      "are that of one run; OUTPUT.done says when one is whole",
+      AT(shard), CLI_SHARE, CLI_CMD_TOKENIZE },
     { "normalize", "MEAN,STD|FILE",
       "turn each score into (score - mean) / std, given two numbers or the file that eval --calibrate wrote",
       AT(options.normalize), CLI_TEXT, CLI_CMD_SCORE | CLI_CMD_SERVE | WRITES },

@@ -33,6 +33,13 @@ typedef struct cli_list {
     const char *values[CLI_LIST_MAX];
 } cli_list;
 
+enum { CLI_SHARES_MAX = 1000000 };
+
+/* Part `which`, from 1, of so many; all zero: not given. */
+typedef struct cli_share {
+    size_t which, of;
+} cli_share;
+
 /* Everything that a command line can set.  Zero is the default of every field but `format` and
  * `add_eos`. */
 typedef struct cli_settings {
@@ -54,6 +61,7 @@ typedef struct cli_settings {
     size_t max_queue, max_body, max_connections, timeout;
     gd_number min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;
+    cli_share shard;
     int format; /* -1: not given; else a gd_format */
     int skip_unscored;
     int resume, quiet, json, quick, help, with_texts, annotate, calibrate, full;
@@ -71,6 +79,7 @@ typedef enum cli_kind {
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
     CLI_NUMBER, /* gd_number: any finite number */
+    CLI_SHARE,  /* cli_share: I/N, two whole numbers from 1, the first no larger than the second */
     CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024, KB and so on for those of 1000 */
     CLI_LIST,   /* cli_list: any texts, one for each time that the flag is given */
     CLI_SWITCH  /* int: 1 when given; takes no value */

@@ -187,6 +187,8 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
     run->files.keep = settings->keep;
+    run->files.shard = settings->shard.which;
+    run->files.shards = settings->shard.of;
     run->bar.rateless = settings->resume || settings->from_scores;
     run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
     run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
@@ -246,10 +248,21 @@ static void note_chat_format(const cli_settings *settings, const gd_summary *sum
             "--turns on makes turns of them, and --turns off is for a model that was trained on joined texts");
 }
 
+/* Its marker is that of the same run. */
+static void note_done(const cli_settings *settings)
+{
+    cli_say("%s has shard %zu/%zu, complete; nothing to do", settings->output, settings->shard.which,
+            settings->shard.of);
+}
+
 /* Whoever changed the model or a flag may expect other scores. An input without items looks the same, and is. */
 static void note_complete(const cli_settings *settings, int counted, const gd_summary *summary)
 {
-    if (settings->resume && !settings->dry_run && settings->output && !summary->items)
+    if (!settings->resume || settings->dry_run || !settings->output || summary->items)
+        return;
+    if (settings->shard.of)
+        note_done(settings);
+    else
         cli_say("%s is already complete; nothing to do (%s; to start afresh, remove it)", settings->output,
                 counted ? "it has as many items as the input, but whether the items, the model or the flags have "
                           "changed is unknown"

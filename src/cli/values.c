@@ -80,6 +80,27 @@ static int set_size(const struct given_value *given, size_t *slot)
     return CLI_OK;
 }
 
+/* Array jobs count from 0 or from 1, as they are told; here the last part must be N/N, so the mistake shows at once. */
+static int set_share(const struct given_value *given, cli_share *slot)
+{
+    const char *value = given->text;
+    unsigned long long which = 0, of = 0;
+    char *end = NULL, *end_of = NULL;
+
+    if (value[0] >= '0' && value[0] <= '9')
+        which = strtoull(value, &end, 10);
+    if (end && *end == '/' && end[1] >= '0' && end[1] <= '9')
+        of = strtoull(end + 1, &end_of, 10);
+    if (!end_of || *end_of || !of || of > CLI_SHARES_MAX)
+        return refuse(given, "I/N, such as 1/8: part I of N, at most 1000000");
+    if (!which)
+        return refuse(given, "a part from 1 to N; parts count from 1, so with indices from 0, add 1: $((I + 1))/N");
+    if (which > of)
+        return refuse(given, "a part from 1 to N");
+    *slot = (cli_share){ (size_t)which, (size_t)of };
+    return CLI_OK;
+}
+
 static int set_number(const struct given_value *given, gd_number *slot)
 {
     const char *value = given->text;
@@ -111,6 +132,7 @@ int cli_set(cli_settings *settings, const cli_flag *flag, const char *value, con
     switch (flag->kind) {
     case CLI_COUNT: return set_count(&given, (size_t *)(void *)slot);
     case CLI_NUMBER: return set_number(&given, (gd_number *)(void *)slot);
+    case CLI_SHARE: return set_share(&given, (cli_share *)(void *)slot);
     case CLI_SIZE: return set_size(&given, (size_t *)(void *)slot);
     case CLI_LIST: return add_to_list(&given, (cli_list *)(void *)slot);
     case CLI_WORD:

@@ -465,6 +465,11 @@ typedef struct gd_file_options {
     const char *keep;   /**< NULL, or names of other fields of the input, as in "id,source": each line of the output
                              gets them after its index, as they are; null where an item lacks one.  A name that such
                              lines have already is GD_EUSAGE.  A backslash precedes a comma in a name */
+    size_t shard;       /**< with `shards`: process only part number `shard`, from 1, of that many.  The parts are
+                             ranges of items, so that their outputs, joined in order, are the output of one run. The
+                             input is read twice, so it must be a file.  When the output is whole, OUTPUT.done, JSON,
+                             says so; with `resume`, a part that has it is done.  Both 0: the whole input */
+    size_t shards;      /**< at most 1000000 */
 } gd_file_options;
 
 /** Fills *options with the defaults. */
@@ -534,6 +539,8 @@ typedef struct gd_rank_options {
     const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
                                ..} or {"text": T}, and those that follow each other and have the same value in this
                                field, however it is spelt, are ranked together */
+    size_t shard;         /**< these two as in gd_file_options, without from_scores; a group is an item */
+    size_t shards;
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -600,6 +607,9 @@ typedef struct gd_filter_options {
     void *context;
     const char *from_scores; /**< these two as in gd_rank_options */
     size_t skip_unscored;
+    size_t shard; /**< these two as in gd_file_options, without from_scores and GD_FILTER_TOP_FRACTION; the header of a
+                       table is in the outputs of the first part alone */
+    size_t shards;
 } gd_filter_options;
 
 /** Fills *options with the defaults. */

@@ -208,6 +208,19 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
     return GD_OK;
 }
 
+static gd_status check_shard(const gd_filter_options *how, gd_error *err)
+{
+    if (how->shards && how->from_scores)
+        return gd_fail(err, GD_EUSAGE,
+                       "a shard is a part of the work of a model, and from_scores leaves none to share out: filter the "
+                       "whole input");
+    if (how->shards && how->by == GD_FILTER_TOP_FRACTION)
+        return gd_fail(err, GD_EUSAGE,
+                       "which items are the top fraction is known only with the scores of all shards: score the "
+                       "shards, and filter the whole input by the joined scores");
+    return GD_OK;
+}
+
 /* What the values are: for the top, texts have scores, and others margins. */
 static const char *value_name(const struct run *run)
 {
@@ -250,7 +263,7 @@ static gd_status put_header(struct run *run, gd_error *err)
     const char *header = gd_records_header(run->job.records);
     gd_status rc;
 
-    if (!header || run->job.journal.done.items)
+    if (!header || run->job.journal.done.items || run->job.shard.which > 1)
         return GD_OK;
     gd_buf_clear(&run->line);
     gd_buf_str(&run->line, header);
@@ -280,7 +293,9 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
                                     .output = how->output,
                                     .format = how->format,
                                     .resume = how->resume,
-                                    .fields = how->fields };
+                                    .fields = how->fields,
+                                    .shard = how->shard,
+                                    .shards = how->shards };
     const gd_journal *journal = &run->job.journal;
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .misfit = misfit, .context = run };
     gd_status rc;
@@ -297,7 +312,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         return rc;
     if (journal->done.items)
         rc = gd_filter_findings_read(&run->findings, journal->aside, journal->done.offset[2],
-                                     journal->done.items - journal->done.summary.dropped, journal->done.items, err);
+                                     journal->done.summary.items - journal->done.summary.dropped, journal->done.items,
+                                     err);
     if (!rc)
         rc = gd_job_aside(&run->job, err);
     if (!rc)
@@ -324,6 +340,8 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         rc = gd_sized_read(&own, &kind, how, err);
     if (!rc)
         rc = check(&own, err);
+    if (!rc)
+        rc = check_shard(&own, err);
     if (!rc) {
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);

@@ -18,7 +18,8 @@ struct run {
     gd_preference preference;
     gd_job job;
     gd_from_scores from;
-    gd_rank_rows rows; /* if they are grouped */
+    gd_rank_rows rows;    /* if they are grouped */
+    gd_rank_rows counted; /* the same, of a shard, before the run */
     gd_ranking ranking;
     gd_as_written written; /* of the item, if its answers are written */
     gd_buf line;
@@ -147,6 +148,10 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "pairs is %d, which is not a gd_rank_pairs", (int)how->pairs);
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
         return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
+    if (how->shards && how->from_scores)
+        return gd_fail(
+            err, GD_EUSAGE,
+            "a shard is a part of the work of a model, and from_scores leaves none to share out: rank the whole input");
     if (!(how->min_margin >= 0))
         return gd_fail(err, GD_EUSAGE, "the least margin of a pair is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
@@ -174,6 +179,13 @@ static gd_status next_group(void *context, gd_record *record, uint64_t *bytes, b
     return gd_rank_rows_next(&run->rows, record, bytes, more, err);
 }
 
+static gd_status count_group(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+{
+    struct run *run = context;
+
+    return gd_rank_rows_next(&run->counted, record, bytes, more, err);
+}
+
 static gd_status rank(struct run *run, gd_model *model, gd_error *err)
 {
     const gd_rank_options *how = run->how;
@@ -182,7 +194,9 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                                     .format = how->format,
                                     .resume = how->resume,
                                     .fields = how->fields,
-                                    .keep = how->keep };
+                                    .keep = how->keep,
+                                    .shard = how->shard,
+                                    .shards = how->shards };
     gd_pipeline scoring = { .model = model,
                             .job = &run->job,
                             .take = take,
@@ -196,7 +210,9 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     run->job.dry = gd_model_is_dry(model);
     run->job.taken = how->pairs ? gd_preference_names : NULL;
     run->job.group_by = how->group_by;
-    run->rows = (gd_rank_rows){ .job = &run->job, .from = &run->from };
+    run->rows = run->counted = (gd_rank_rows){ .job = &run->job, .from = &run->from };
+    run->job.count_next = how->group_by ? count_group : NULL;
+    run->job.counter = run;
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed, &run->written };
     put_identity(&identity, how);
     rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
@@ -226,6 +242,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
         rc = rank(&run, model, err);
     rc = gd_job_close(&run.job, rc, err);
     gd_rank_rows_free(&run.rows);
+    gd_rank_rows_free(&run.counted);
     gd_from_scores_close(&run.from);
     gd_ranking_free(&run.ranking);
     gd_as_written_free(&run.written);

@@ -9,4 +9,8 @@
  * just that. */
 void gd_identity_value(gd_buf *out, const char *key, const json_t *value);
 
+/* Whether a run was begun as it would be now: fails with GD_EUSAGE and the first difference between what the file
+ * `path` says of it and `identity`, an object as in journal.h. */
+gd_status gd_identity_check(const json_t *then, const char *identity, const char *path, gd_error *err);
+
 #endif

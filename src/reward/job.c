@@ -40,69 +40,66 @@ void gd_job_put_path(gd_buf *identity, const char *path)
 }
 
 /* Adds to `identity` what every command's lines depend on. */
-static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
-                              gd_error *err)
+static gd_status finish_identity(const gd_job *run, const gd_encoder *encoder, const gd_file_options *how,
+                                 gd_buf *identity, gd_error *err)
 {
+    const gd_shard *shard = &run->shard;
     const char *fields = how->fields ? how->fields : "";
     const char *keep = how->keep ? how->keep : "";
-    const char *text;
     gd_status rc = GD_OK;
 
-    if (!identity)
-        return GD_OK;
+    gd_buf_printf(identity, ",\"shard\":\"%zu/%zu\"", shard->of ? shard->which : 1, shard->of ? shard->of : 1);
     gd_buf_printf(identity, ",\"format\":%d,\"fields\":", (int)how->format);
     gd_buf_json_string(identity, fields, strlen(fields));
     gd_buf_str(identity, ",\"keep\":");
     gd_buf_json_string(identity, keep, strlen(keep));
     gd_buf_printf(identity, ",%s", encoder->identity);
-    if (gd_journal_applies(how->output)) { /* else nobody compares the files, which may be large */
+    if (gd_journal_applies(how->output) &&
+        (shard->of || !run->restarts)) { /* else nobody compares the files, which may be large */
         gd_buf_str(identity, ",\"files\":");
         rc = gd_reads_put(identity, &encoder->reads, err);
     }
     gd_buf_str(identity, "}");
-    if (rc)
-        return rc;
-    text = gd_buf_cstr(identity);
-    if (!text)
-        return gd_fail_memory(err, identity->len);
-    rc = gd_journal_open(&run->journal, how->output, text, how->resume != 0, err);
+    if (!rc && !gd_buf_cstr(identity))
+        rc = gd_fail_memory(err, identity->len);
+    return rc;
+}
+
+/* What is there without a marker is of another run, or someone has removed it. */
+static gd_status refuse_unmarked(const gd_job *run, const char *output, gd_error *err)
+{
+    return gd_fail(err, GD_EUSAGE,
+                   "%.250s is complete, but %.250s, which would say of which shard, is not there; choose another "
+                   "output, or remove this one to start afresh",
+                   output, run->marker.path);
+}
+
+static gd_status open_journal(gd_job *run, const gd_file_options *how, const char *identity, gd_error *err)
+{
+    gd_status rc = run->restarts ? GD_OK : gd_journal_open(&run->journal, how->output, identity, how->resume != 0, err);
+
     run->digest = run->journal.done.digest;
-    return rc;
+    if (!rc && run->shard.of && run->journal.done.complete)
+        rc = refuse_unmarked(run, how->output, err);
+    return rc ? rc : gd_marker_remove(&run->marker, err);
 }
 
-/* ---- no output is a file that is read, or another output ---- */
-
-static const char *name_of(const char *output) { return strcmp(output, "-") ? output : "standard output"; }
-
-/* "-" twice is for the caller to judge: it may be none of the run's outputs. */
-static bool is_same_output(const char *a, const char *b)
+/* Looks at what earlier runs have left beside the output. */
+static gd_status open_beside(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                             gd_buf *identity, gd_error *err)
 {
-    if (!strcmp(a, "-") && !strcmp(b, "-"))
-        return false;
-    return (gd_is_stdout(a) && gd_is_stdout(b)) || gd_same_file(a, b);
-}
+    bool complete = false;
+    gd_status rc = finish_identity(run, encoder, how, identity, err);
 
-gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
-                         const char *const *outputs, size_t output_count, gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    for (size_t i = 0; !rc && i < output_count; i++) {
-        const char *output = outputs[i];
-
-        if (!output)
-            continue;
-        if (reads && strcmp(output, "-") != 0)
-            rc = gd_reads_spare(reads, output, err);
-        for (size_t k = 0; !rc && k < input_count; k++)
-            if (gd_same_as_input(output, inputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", name_of(output));
-        for (size_t k = 0; !rc && k < i; k++)
-            if (outputs[k] && is_same_output(output, outputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected",
-                             name_of(output), name_of(outputs[k]));
-    }
-    return rc;
+    if (!rc)
+        rc = gd_marker_name(&run->marker, how->output, err);
+    run->marker.output[1] = second;
+    if (!rc)
+        rc = gd_marker_open(&run->marker, &run->shard, identity->data, how->resume != 0, &complete, err);
+    if (rc || !complete)
+        return rc ? rc : open_journal(run, how, identity->data, err);
+    run->journal.done.complete = true;
+    return gd_journal_discard(how->output, err);
 }
 
 /* Of a run that is resumed, what is done must still be there. */
@@ -145,8 +142,12 @@ static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, con
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc = gd_journal_name(&journal, output, err);
-    const char *const outputs[] = { output, journal.path, journal.part, journal.aside };
+    gd_marker marker = { 0 };
+    const char *outputs[] = { output, journal.path, journal.part, journal.aside, NULL };
 
+    if (!rc)
+        rc = gd_marker_name(&marker, output, err);
+    outputs[4] = run->shard.of ? marker.path : NULL;
     if (!rc && second && gd_is_stdout(output) && gd_is_stdout(second))
         rc = gd_fail(err, GD_EUSAGE,
                      "the lines of two outputs would be mixed on standard output; give one of them a file name");
@@ -157,6 +158,7 @@ static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, con
         if (!rc && run->scores)
             rc = gd_job_outputs(NULL, &run->scores, 1, both, 2, err);
     }
+    gd_marker_free(&marker);
     gd_journal_free(&journal);
     return rc;
 }
@@ -208,8 +210,7 @@ static gd_status check_format(const gd_job *run, const gd_file_options *how, gd_
                    format == GD_FORMAT_TEXT ? "plain text" : "a table");
 }
 
-gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
-                      gd_buf *identity, gd_error *err)
+static gd_status read_input(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &how->input,
                                        .count = 1,
@@ -217,25 +218,82 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
                                        .fields = how->fields,
                                        .frugal = encoder->most_texts != 0,
                                        .arguments = how->arguments != 0 };
-    const char *const *inputs;
-    size_t count;
-    gd_status rc = gd_job_read(run, &input, how->keep, err);
+    const gd_status rc = gd_job_read(run, &input, how->keep, err);
 
     if (!rc && encoder->turns == GD_TURNS_ON)
         gd_records_make_turns(run->records);
+    return rc ? rc : check_format(run, how, err);
+}
+
+static gd_status count_items(gd_job *run, uint64_t *items, uint64_t *digest, gd_error *err)
+{
+    gd_status rc = GD_OK;
+    bool more = true;
+
+    for (*items = *digest = 0; !rc && more;) {
+        gd_record record = { 0 };
+        uint64_t bytes;
+
+        rc = run->count_next ? run->count_next(run->counter, &record, &bytes, &more, err)
+                             : gd_records_next(run->records, &record, &more, err);
+        *items += !rc && more;
+        *digest = !rc && more ? record.digest : *digest;
+        gd_record_free(&record);
+        if (!rc && *items % GD_CUT_ITEMS == 0)
+            rc = gd_job_report(run, err);
+    }
+    return rc;
+}
+
+/* Finds which items are the shard's, and begins the input again. */
+static gd_status take_shard(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_error *err)
+{
+    uint64_t items, digest;
+    size_t count;
+    const char *const *inputs = gd_records_inputs(run->records, &count);
+    gd_status rc = gd_shard_check_inputs(inputs, count, err);
+
     if (!rc)
-        rc = check_format(run, how, err);
-    if (!rc && run->dry)
-        return gd_job_open_dry(run, err);
+        rc = count_items(run, &items, &digest, err);
+    if (rc)
+        return rc;
+    gd_shard_cut(&run->shard, items, digest);
+    gd_records_close(run->records);
+    run->records = NULL;
+    gd_keep_free(&run->keep);
+    return read_input(run, encoder, how, err);
+}
+
+bool gd_job_wants(const gd_job *run, uint64_t index)
+{
+    return index >= run->journal.done.items && !gd_shard_skips(&run->shard, index);
+}
+
+gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                      gd_buf *identity, gd_error *err)
+{
+    const char *const *inputs;
+    size_t count;
+    gd_status rc = gd_shard_check(how->shard, how->shards, err);
+
+    run->shard = (gd_shard){ .which = how->shard, .of = how->shards };
+    if (!rc)
+        rc = read_input(run, encoder, how, err);
+    if (!rc && run->dry) {
+        rc = run->shard.of ? take_shard(run, encoder, how, err) : GD_OK;
+        return rc ? rc : gd_job_open_dry(run, err);
+    }
     if (!rc)
         rc = check_names(run, (const char *const[]){ how->output, second }, 2, err);
     if (!rc)
         rc = check_outputs(run, encoder, how->output, second, err);
+    if (!rc && run->shard.of)
+        rc = take_shard(run, encoder, how, err);
     if (!rc)
-        rc = open_journal(run, encoder, how, identity, err);
+        rc = open_beside(run, encoder, how, second, identity, err);
     for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
         rc = check_done(run, i, (const char *const[]){ how->output, second, run->journal.aside }[i], err);
-    if (!rc && run->journal.done.complete && !run->copies && !run->group_by)
+    if (!rc && run->journal.done.complete && !run->copies && !run->group_by && !run->shard.of)
         rc = gd_job_finished(run, how->output, how->input, encoder->truncate == GD_TRUNCATE_DROP, err);
     if (rc || run->journal.done.complete)
         return rc;
@@ -340,9 +398,15 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
 {
     const gd_progress *p = &run->progress;
     const gd_summary *done = &run->summary;
-    const uint64_t total = run->records ? gd_records_bytes_total(run->records) : run->bytes_total;
+    const gd_shard *shard = &run->shard;
+    uint64_t total = run->records ? gd_records_bytes_total(run->records) : run->bytes_total;
+    uint64_t bytes = run->bytes_done;
 
-    if (p->report && p->report(p->context, done->items, run->bytes_done, total, done->tokens))
+    if (shard->of) { /* where its items begin and end is not known */
+        total /= shard->of;
+        bytes = gd_shard_part(shard, done->items, total);
+    }
+    if (p->report && p->report(p->context, done->items, bytes, total, done->tokens))
         return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)done->items,
                        run->journal.path ? "; to resume, run the same command with --resume" : "");
     return GD_OK;
@@ -395,8 +459,11 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
     }
     gd_records_close(run->records);
     gd_keep_free(&run->keep);
+    if (!rc && !run->journal.done.complete && !run->dry)
+        rc = gd_marker_write(&run->marker, &run->shard, &run->summary, err);
     if (!rc && !run->journal.done.complete)
         rc = gd_journal_finish(&run->journal, err);
+    gd_marker_free(&run->marker);
     gd_journal_free(&run->journal);
     if (run->wanted)
         gd_sized_fill(run->wanted, &summary_kind, &run->summary);

@@ -6,7 +6,9 @@
 #include "data/sink.h"
 #include "data/writer.h"
 #include "reward/journal.h"
+#include "reward/marker.h"
 #include "reward/model.h"
+#include "reward/shard.h"
 
 typedef struct gd_job {
     gd_records *records; /* NULL: the items are in memory */
@@ -29,7 +31,13 @@ typedef struct gd_job {
     const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
     const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */
     gd_keep keep;                       /* the fields to keep */
+    gd_shard shard;                     /* the part of the input that the run is over */
+    bool restarts;                      /* it begins afresh each time, without a journal */
     gd_journal journal;
+    gd_marker marker; /* of a shard */
+    /* How the items of a shard's input are counted, if not each record is one: like gd_records_next(). */
+    gd_status (*count_next)(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+    void *counter;
 } gd_job;
 
 /* Opens nothing and zeroes the summaries; gd_job_close() may be called from here on, even if this fails because
@@ -44,8 +52,8 @@ gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *
 
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a
- * JSON object: what the lines depend on besides the model and the input; NULL: the run can't be resumed.  When a run is
- * resumed, the records before run->journal.done.items are done already, or all of them if .complete. */
+ * JSON object: what the lines depend on besides the model and the input.  When a run is resumed, the records before
+ * run->journal.done.items are done already, or all of them if .complete.  Of a shard, the items are counted first. */
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err);
 
@@ -58,6 +66,9 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
 /* Of a run that is resumed, but complete: reads the whole input, and fails with GD_EUSAGE if it hasn't as many items as
  * the output has lines of.  drops: items may have been left out. */
 gd_status gd_job_finished(const gd_job *run, const char *output, const char *input, bool drops, gd_error *err);
+
+/* Whether the run is over this item, and not done with it. */
+bool gd_job_wants(const gd_job *run, uint64_t index);
 
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);

@@ -176,6 +176,20 @@ gd_status gd_journal_finish(gd_journal *journal, gd_error *err)
     return rc ? rc : remove_files(journal, journal->has_aside, err);
 }
 
+gd_status gd_journal_discard(const char *output, gd_error *err)
+{
+    gd_journal journal;
+    bool there = false;
+    gd_status rc = gd_journal_name(&journal, output, err);
+
+    if (!rc && journal.path)
+        rc = gd_file_there(&there, journal.path, err);
+    if (!rc && there)
+        rc = remove_files(&journal, true, err);
+    gd_journal_free(&journal);
+    return rc;
+}
+
 void gd_journal_free(gd_journal *journal)
 {
     if (journal->path) {
@@ -223,64 +237,6 @@ static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *
     return rc;
 }
 
-static gd_status differs(const gd_journal *journal, const char *key, const json_t *was, const json_t *is, gd_error *err)
-{
-    gd_buf texts[2] = { { 0 }, { 0 } };
-
-    gd_identity_value(&texts[0], key, was);
-    gd_identity_value(&texts[1], key, is);
-    (void)gd_fail(err, GD_EUSAGE, "%s: the run was started with another %s, %.100s; now it is %.100s", journal->path,
-                  key, gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");
-    gd_buf_free(&texts[0]);
-    gd_buf_free(&texts[1]);
-    return GD_EUSAGE;
-}
-
-static gd_status another_file(const gd_journal *journal, const char *path, gd_error *err)
-{
-    return gd_fail(err, GD_EUSAGE,
-                   "%s: the run was started with another %s; restore that file, or remove %s to start afresh",
-                   journal->path, path, journal->path);
-}
-
-/* Fails with the first file that has changed, is gone, or is new. */
-static gd_status check_files(const gd_journal *journal, const json_t *was, const json_t *is, gd_error *err)
-{
-    const char *path;
-    const json_t *digest;
-
-    json_object_foreach((json_t *)is, path, digest)
-        if (!json_equal(json_object_get(was, path), digest))
-            return another_file(journal, path, err);
-    json_object_foreach((json_t *)was, path, digest)
-        if (!json_object_get(is, path))
-            return another_file(journal, path, err);
-    return GD_OK;
-}
-
-/* Fails with the first difference between the two runs. */
-static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
-{
-    json_t *now = NULL;
-    const json_t *then = json_object_get(root, "run");
-    const char *key;
-    const json_t *value;
-    gd_status rc = gd_json_parse(&now, journal->identity, strlen(journal->identity), journal->path, err);
-
-    if (rc)
-        return rc;
-    json_object_foreach((json_t *)now, key, value) {
-        const json_t *was = json_object_get(then, key);
-
-        if (!rc && strcmp(key, "files") == 0)
-            rc = check_files(journal, was, value, err);
-        else if (!rc && !json_equal(was, value))
-            rc = differs(journal, key, was, value, err);
-    }
-    json_decref(now);
-    return rc;
-}
-
 static gd_status take_up(gd_journal *journal, gd_error *err)
 {
     const char *format;
@@ -295,7 +251,7 @@ static gd_status take_up(gd_journal *journal, gd_error *err)
                      FORMAT);
     journal->done.complete = json_is_true(json_object_get(root, "complete"));
     if (!rc && !journal->done.complete)
-        rc = check_identity(journal, root, err);
+        rc = gd_identity_check(json_object_get(root, "run"), journal->identity, journal->path, err);
     if (!rc && !journal->done.complete)
         rc = read_counts(journal, root, err);
     json_decref(root);

@@ -55,6 +55,9 @@ gd_status gd_journal_save(gd_journal *journal, const gd_journal_state *state, gd
 /* The run is complete: removes the files. */
 gd_status gd_journal_finish(gd_journal *journal, gd_error *err);
 
+/* Removes what the run of a complete output may have left. */
+gd_status gd_journal_discard(const char *output, gd_error *err);
+
 /* Frees the memory; the file stays. The journal may be all zero. */
 void gd_journal_free(gd_journal *journal);
 

@@ -1,8 +1,44 @@
-/* outputs.c - checks the files that a program is going to write itself. */
+/* outputs.c - no output may be a file that is read, or another output. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/samefile.h"
 #include "data/entries_inputs.h"
 #include "reward/job.h"
+
+#include <string.h>
+
+static const char *name_of(const char *output) { return strcmp(output, "-") ? output : "standard output"; }
+
+/* "-" twice is for the caller to judge: it may be none of the run's outputs. */
+static bool is_same_output(const char *a, const char *b)
+{
+    if (!strcmp(a, "-") && !strcmp(b, "-"))
+        return false;
+    return (gd_is_stdout(a) && gd_is_stdout(b)) || gd_same_file(a, b);
+}
+
+gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
+                         const char *const *outputs, size_t output_count, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < output_count; i++) {
+        const char *output = outputs[i];
+
+        if (!output)
+            continue;
+        if (reads && strcmp(output, "-") != 0)
+            rc = gd_reads_spare(reads, output, err);
+        for (size_t k = 0; !rc && k < input_count; k++)
+            if (gd_same_as_input(output, inputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", name_of(output));
+        for (size_t k = 0; !rc && k < i; k++)
+            if (outputs[k] && is_same_output(output, outputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected",
+                             name_of(output), name_of(outputs[k]));
+    }
+    return rc;
+}
 
 static gd_status find_reads(gd_reads *reads, const gd_options *options, gd_error *err)
 {

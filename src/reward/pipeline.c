@@ -278,21 +278,26 @@ static bool is_time(const gd_pipeline *run)
 
 gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
+    const gd_shard *shard = &run->job->shard;
     gd_status rc;
 
-    if (run->next) {
+    if (gd_shard_ends(shard, run->job->seen)) {
+        *more = false;
+        rc = GD_OK;
+    } else if (run->next) {
         rc = run->next(run->context, record, bytes, more, err);
     } else {
         rc = gd_records_next(run->job->records, record, more, err);
         *bytes = gd_records_bytes_done(run->job->records);
     }
     run->job->seen += !rc && *more;
+    if (!rc)
+        rc = gd_shard_same_input(shard, run->job->seen, record->digest, *more, err);
     return rc ? rc : gd_job_same_input(run->job, run->job->seen, record->digest, *more, err);
 }
 
 static gd_status run_records(gd_pipeline *run, gd_error *err)
 {
-    const uint64_t done = run->job->journal.done.items;
     gd_status rc = GD_OK;
     bool more = true;
 
@@ -301,7 +306,7 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
         uint64_t bytes = 0;
 
         rc = gd_pipeline_next(run, &record, &bytes, &more, err);
-        if (!rc && more && record.index >= done)
+        if (!rc && more && gd_job_wants(run->job, record.index))
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);
         if (!rc && is_time(run))

@@ -41,6 +41,18 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
+static gd_status next_record(struct tokenize_run *run, gd_record *record, bool *more, gd_error *err)
+{
+    gd_job *job = &run->job;
+    gd_status rc = GD_OK;
+
+    *more = false;
+    if (!gd_shard_ends(&job->shard, job->seen))
+        rc = gd_records_next(job->records, record, more, err);
+    job->seen += !rc && *more;
+    return rc ? rc : gd_shard_same_input(&job->shard, job->seen, record->digest, *more, err);
+}
+
 /* The input is a pipe that has nothing more at the moment: the lines so far are not kept from the reader. */
 static gd_status flush_early(void *context, gd_error *err)
 {
@@ -60,8 +72,8 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
     while (!rc && more) {
         gd_record record = { 0 };
 
-        rc = gd_records_next(run->job.records, &record, &more, err);
-        if (!rc && more)
+        rc = next_record(run, &record, &more, err);
+        if (!rc && more && gd_job_wants(&run->job, record.index))
             rc = write_record(run, &record, err);
         gd_record_free(&record);
         run->job.bytes_done = gd_records_bytes_done(run->job.records);
@@ -109,8 +121,11 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     struct tokenize_run run = { 0 };
     gd_file_options files;
     gd_options own;
+    gd_buf identity = { 0 };
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
+    run.job.restarts = true;
+    gd_buf_str(&identity, "{\"command\":\"tokenize\"");
     if (!rc)
         rc = gd_options_read(&own, options, err);
     if (!rc)
@@ -120,7 +135,8 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     if (!rc)
         rc = open_encoder(&run.encoder, &own, err);
     if (!rc)
-        rc = gd_job_open(&run.job, &run.encoder, &files, NULL, NULL, err);
+        rc = gd_job_open(&run.job, &run.encoder, &files, NULL, &identity, err);
+    gd_buf_free(&identity);
     if (!rc)
         rc = tokenize_records(&run, err);
     rc = gd_job_close(&run.job, rc, err);
