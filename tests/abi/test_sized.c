@@ -253,9 +253,9 @@ static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
     ENDS(gd_options, head);
-    ENDS(gd_file_options, keep);
-    ENDS(gd_rank_options, group_by);
-    ENDS(gd_filter_options, skip_unscored);
+    ENDS(gd_file_options, shards);
+    ENDS(gd_rank_options, shards);
+    ENDS(gd_filter_options, shards);
     ENDS(gd_eval_options, skip_unscored);
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
