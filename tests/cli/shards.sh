@@ -100,17 +100,43 @@ joins ranked.jsonl ranked.1.jsonl ranked.2.jsonl ranked.3.jsonl
 joins ranked.pairs pairs.1 pairs.2 pairs.3
 [ "$(wc -l <ranked.2.jsonl)" -eq 2 ] || fail "part 2 of 5 groups has $(wc -l <ranked.2.jsonl) of them"
 
-# ---- the commands of doc/many-machines.md ----
+# ---- the commands of doc/many-machines.md, as they stand there ----
 
-seq 4 | xargs -P 2 -I I guerdon score $flags --shard I/4 --output x.I.jsonl --resume 2>/dev/null
-[ $? -eq 123 ] || fail 'one part has an item that failed'
-joins whole.unpacked x.1.jsonl x.2.jsonl x.3.jsonl x.4.jsonl
-for SLURM_ARRAY_TASK_ID in 1 2; do
-    SLURM_ARRAY_TASK_COUNT=2
-    GUERDON_SHARD=$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT guerdon score $flags \
-        --output "s.$SLURM_ARRAY_TASK_ID.jsonl" --resume 2>/dev/null
+# documented BEGIN [END]: the line of the document that begins so, or the lines from there to one that ends so
+documented()
+{
+    if [ $# -eq 1 ]; then lines="/^    $1/"; else lines="/^    $1/,/$2\$/"; fi
+    sed -n "${lines}s/^    //p" "$srcdir/doc/many-machines.md" | sed "s|MODEL|$GUERDON_MODEL|"
+}
+
+guerdon score --input pairs.jsonl --output all.jsonl 2>/dev/null
+documented 'guerdon score .* [123]\/3' >three
+documented 'cat scores' >>three
+[ "$(wc -l <three)" -eq 4 ] || fail "of the first example, there is only $(cat three)"
+sh three 2>/dev/null
+cmp all.jsonl scores.jsonl || fail 'three parts'
+rm scores.*
+documented '#!.bin.bash' '--resume' >slurm
+grep -q '^#SBATCH --array=1-16$' slurm || fail "the script for Slurm is $(cat slurm)"
+for again in 1 2; do
+    for task in $(seq 16); do SLURM_ARRAY_TASK_ID=$task SLURM_ARRAY_TASK_COUNT=16 sh slurm 2>/dev/null; done
+    documented 'seq -f' >join
+    sh join
+    cmp all.jsonl scores.jsonl || fail "an array of Slurm's, time $again"
 done
-joins whole.unpacked s.1.jsonl s.2.jsonl
+rm scores.*
+documented 'seq 16 . xargs' >xargs
+sh xargs 2>/dev/null
+[ $? -eq 123 ] || fail 'one part has an item that failed'
+sh join
+cmp all.jsonl scores.jsonl || fail 'parts by xargs'
+if command -v parallel >/dev/null; then
+    rm scores.*
+    documented 'parallel -S' | sed 's| -S a,b,c||; s|/data/||g' >parallel
+    sh parallel 2>/dev/null
+    sh join
+    cmp all.jsonl scores.jsonl || fail 'parts by parallel'
+fi
 
 # ---- a part that is done ----
 

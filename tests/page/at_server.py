@@ -199,6 +199,8 @@ class Test:
         self.equal('no answer', self.text('wrong'), 'There is no answer to score yet.')
         self.fill('<b>p</b>', '<img src=x onerror=alert(1)>')
         for what, sentence in wanted.items():
+            self.score('alone')
+            self.check('a result', not self.browser.run('at("result").hidden'))
             self.score(what)
             self.equal(what, self.text('wrong'), sentence)
             self.check(f'{what}: an old result', self.browser.run('at("result").hidden'))
