@@ -21,6 +21,7 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...)
     x->status = status;
     gd_buf_clear(&x->answer);
     x->content_type = "application/json";
+    x->policy = NULL;
     x->dialect->fail(x, status, sentence);
     return false;
 }

@@ -42,6 +42,7 @@ typedef struct sv_exchange {
     int status;               /* 200 unless sv_refuse() was called */
     gd_buf answer;
     const char *content_type; /* application/json unless write() changes it */
+    const char *policy;       /* what a page may load: Content-Security-Policy; or NULL */
 } sv_exchange;
 
 typedef struct sv_dialect {
@@ -87,6 +88,6 @@ extern const sv_route sv_routes[];
 extern const size_t sv_route_count;
 
 /* The dialects of the server itself: own.c. */
-extern const sv_dialect sv_health, sv_ping, sv_metrics, sv_models, sv_openapi;
+extern const sv_dialect sv_health, sv_ping, sv_metrics, sv_models, sv_openapi, sv_front;
 
 #endif

@@ -258,6 +258,8 @@ static void add_headers(const request *r, struct MHD_Response *response)
 
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->x.content_type);
     add_header(response, "X-Content-Type-Options", "nosniff");
+    if (r->x.policy)
+        add_header(response, "Content-Security-Policy", r->x.policy);
     if (status == 429 || status == 503)
         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1");
     if (status == 401)

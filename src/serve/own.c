@@ -1,5 +1,6 @@
 /* own.c - what the server says of itself. */
 #include "serve/inside.h"
+#include "serve/page.h"
 
 #include "base/error.h"
 
@@ -118,6 +119,13 @@ static void write_openapi(sv_exchange *x)
     gd_buf_str(&x->answer, "}}");
 }
 
+static void write_front(sv_exchange *x)
+{
+    x->content_type = "text/html; charset=utf-8";
+    x->policy = sv_page_policy;
+    gd_buf_bytes(&x->answer, sv_page, sv_page_size);
+}
+
 #define OWN(what)                                                 \
     {                                                             \
 #what, 503, nothing_to_read, write_##what, sv_fail_openai \
@@ -128,3 +136,4 @@ const sv_dialect sv_ping = { "ping", 503, nothing_to_read, write_health, sv_fail
 const sv_dialect sv_metrics = OWN(metrics);
 const sv_dialect sv_models = OWN(models);
 const sv_dialect sv_openapi = OWN(openapi);
+const sv_dialect sv_front = OWN(front);

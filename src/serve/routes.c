@@ -3,6 +3,7 @@
 
 const sv_route sv_routes[] = {
     /* the server itself */
+    { "GET", "/", &sv_front, true },
     { "GET", "/health", &sv_health, true },
     { "GET", "/ping", &sv_ping, true },
     { "GET", "/metrics", &sv_metrics, false },

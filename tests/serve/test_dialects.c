@@ -10,7 +10,8 @@
 #include <inttypes.h>
 
 /* The server's own dialects, which this test has no use for. */
-const sv_dialect sv_health = { 0 }, sv_ping = { 0 }, sv_metrics = { 0 }, sv_models = { 0 }, sv_openapi = { 0 };
+const sv_dialect sv_health = { 0 }, sv_ping = { 0 }, sv_metrics = { 0 }, sv_models = { 0 }, sv_openapi = { 0 },
+                 sv_front = { 0 };
 
 static const char *const adapters[] = { "helpful", "harmless" };
 static const sv_info info = { .name = "rm",
