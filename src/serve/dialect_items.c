@@ -1,5 +1,4 @@
 /* dialect_items.c - makes items of what a body has. */
-#include "base/mem.h"
 #include "serve/dialect.h"
 
 #include <inttypes.h>
