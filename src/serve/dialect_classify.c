@@ -1,9 +1,6 @@
 /* dialect_classify.c - vLLM's POST /classify and POST /pooling: a text, several, token ids, or a conversation. */
 #include "serve/dialect.h"
 
-#include <stdio.h>
-#include <string.h>
-
 typedef struct state {
     gd_item like;
     bool sigmoid;

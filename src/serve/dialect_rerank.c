@@ -5,7 +5,6 @@
 #include "serve/dialect.h"
 
 #include <stdio.h>
-#include <string.h>
 
 typedef struct state {
     gd_item like;

@@ -4,9 +4,6 @@
  * query and each item as they are. */
 #include "serve/dialect.h"
 
-#include <stdio.h>
-#include <string.h>
-
 typedef struct state {
     gd_item like;
     bool sigmoid, sglang;

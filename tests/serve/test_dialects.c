@@ -328,13 +328,63 @@ static void test_without_memory(void **unused)
     }
 }
 
+/* ---- the document's examples ---- */
+
+static char *read_document(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char path[TEST_PATH], *text = gd_alloc_zero(1 << 16, 1);
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/doc/serving-dialects.md", srcdir ? srcdir : ".");
+    f = fopen(path, "r");
+    assert_non_null(f);
+    assert_in_range(fread(text, 1, (1 << 16) - 1, f), 1000, (1 << 16) - 2);
+    assert_int_equal(fclose(f), 0);
+    return text;
+}
+
+/* An example is indented, and ends with an empty line: "POST PATH", and a body. */
+static void try_example(char *example)
+{
+    char *path = example + strlen("    POST "), *body = strchr(path, '\n'), *end = strstr(path, "\n\n");
+    sv_info large = info;
+    sv_exchange x;
+
+    *body++ = '\0';
+    *end = '\0';
+    print_message("%s\n", path);
+    large.max_length = 4096;
+    start(&x, path, body);
+    x.info = &large;
+    if (!x.dialect->read(&x))
+        fail_msg("refused: %s", gd_buf_cstr(&x.answer));
+    assert_true(x.items.count > 0);
+    sv_exchange_free(&x);
+}
+
+static void test_document(void **unused)
+{
+    char *text = read_document(), *at = text;
+    size_t examples = 0;
+
+    (void)unused;
+    while ((at = strstr(at, "    POST "))) {
+        char *next = strstr(at, "\n\n") + 2;
+
+        try_example(at);
+        at = next;
+        examples++;
+    }
+    assert_int_equal(examples, 15);
+    gd_free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_failing_items),
-        cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_answers),        cmocka_unit_test(test_failing_items), cmocka_unit_test(test_bad_bodies),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_document),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
