@@ -1,10 +1,10 @@
 /* dialect_classify.c - vLLM's POST /classify and POST /pooling: a text, several, token ids, or a conversation. */
 #include "serve/dialect.h"
 
-typedef struct state {
+struct state {
     gd_item like;
     bool sigmoid;
-} state;
+};
 
 /* ---- the request ---- */
 
@@ -61,7 +61,7 @@ static bool read_texts(sv_exchange *x, gd_item *like)
     return sv_read_parts(x, json_object_get(x->body, "input"), "input", &parts) && sv_items_of(x, &parts, like);
 }
 
-static bool read_inputs(sv_exchange *x, state *s)
+static bool read_inputs(sv_exchange *x, struct state *s)
 {
     if (!sv_refuse_fields(x, unserved) || !read_activation(x, &s->sigmoid) || !sv_read_model(x) ||
         !sv_read_truncation(x, &s->like))
@@ -73,7 +73,7 @@ static bool read_inputs(sv_exchange *x, state *s)
 
 static bool read_classify(sv_exchange *x)
 {
-    x->state = sv_alloc(x, 1, sizeof(state));
+    x->state = sv_alloc(x, 1, sizeof(struct state));
     return x->state ? read_inputs(x, x->state) : sv_refuse_memory(x);
 }
 
@@ -91,7 +91,7 @@ static bool read_pooling(sv_exchange *x)
 
 static void write_list(sv_exchange *x, const char *prefix, const char *before, const char *after)
 {
-    const state *s = x->state;
+    const struct state *s = x->state;
     const char *name = sv_field(x, "messages") ? "messages" : "input";
     sv_scores all;
 

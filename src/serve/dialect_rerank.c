@@ -6,12 +6,12 @@
 
 #include <stdio.h>
 
-typedef struct state {
+struct state {
     gd_item like;
     sv_parts texts;
     bool sigmoid, with_texts;
     int64_t top; /* 0: all */
-} state;
+};
 
 static bool is_tei(const sv_exchange *x) { return sv_field(x, "texts") != NULL; }
 
@@ -55,7 +55,7 @@ static bool read_documents(sv_exchange *x, const char *field, sv_parts *texts)
     return true;
 }
 
-static bool read_how(sv_exchange *x, state *s)
+static bool read_how(sv_exchange *x, struct state *s)
 {
     bool raw = false;
 
@@ -73,7 +73,7 @@ static bool read_how(sv_exchange *x, state *s)
 
 static bool read_body(sv_exchange *x)
 {
-    state *s = sv_alloc(x, 1, sizeof *s);
+    struct state *s = sv_alloc(x, 1, sizeof *s);
     gd_text query;
     gd_part prompt;
 
@@ -87,7 +87,7 @@ static bool read_body(sv_exchange *x)
 
 /* ---- the answer ---- */
 
-static void put_tei(sv_exchange *x, const state *s, const sv_scores *all, size_t at)
+static void put_tei(sv_exchange *x, const struct state *s, const sv_scores *all, size_t at)
 {
     const gd_text text = s->texts.parts[at].text;
 
@@ -100,7 +100,7 @@ static void put_tei(sv_exchange *x, const state *s, const sv_scores *all, size_t
     gd_buf_str(&x->answer, "}");
 }
 
-static void put_document(sv_exchange *x, const state *s, const sv_scores *all, size_t at)
+static void put_document(sv_exchange *x, const struct state *s, const sv_scores *all, size_t at)
 {
     const gd_text text = s->texts.parts[at].text;
 
@@ -116,7 +116,7 @@ static void put_document(sv_exchange *x, const state *s, const sv_scores *all, s
 }
 
 /* The best first. */
-static bool put_sorted(sv_exchange *x, const state *s, const sv_scores *all)
+static bool put_sorted(sv_exchange *x, const struct state *s, const sv_scores *all)
 {
     const size_t top = s->top && (size_t)s->top < all->count ? (size_t)s->top : all->count;
     const size_t *order = sv_order(x, all->scores, all->count);
@@ -134,7 +134,7 @@ static bool put_sorted(sv_exchange *x, const state *s, const sv_scores *all)
 
 static void write_answer(sv_exchange *x)
 {
-    const state *s = x->state;
+    const struct state *s = x->state;
     sv_scores all;
 
     if (!sv_take_scores(x, is_tei(x) ? "texts" : "documents", s->sigmoid, &all))

@@ -6,10 +6,10 @@
 #include <string.h>
 
 /* Of each item. */
-typedef struct state {
+struct state {
     gd_item like;
     gd_item_kind *kinds; /* of the results: what a record is, its fields say */
-} state;
+};
 
 /* ---- the request ---- */
 
@@ -100,7 +100,7 @@ static bool read_item(sv_exchange *x, const json_t *value, const char *name, gd_
     return gd_json_has(value, "ids") ? read_ids(x, value, name, item) : sv_record(x, value, name, item);
 }
 
-static bool read_items(sv_exchange *x, state *s)
+static bool read_items(sv_exchange *x, struct state *s)
 {
     const json_t *list;
     gd_item *items;
@@ -128,7 +128,7 @@ static bool read_items(sv_exchange *x, state *s)
 
 static bool read_body(sv_exchange *x)
 {
-    state *s = sv_alloc(x, 1, sizeof *s);
+    struct state *s = sv_alloc(x, 1, sizeof *s);
 
     x->state = s;
     if (!s)
@@ -305,7 +305,7 @@ static void put_nullable(gd_buf *out, const char *name, const char *value)
 
 static void write_answer(sv_exchange *x)
 {
-    const state *s = x->state;
+    const struct state *s = x->state;
     const size_t adapter = x->adapter;
 
     gd_buf_str(&x->answer, "{\"object\":\"reward\",\"model\":");

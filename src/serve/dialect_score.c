@@ -4,10 +4,10 @@
  * query and each item as they are. */
 #include "serve/dialect.h"
 
-typedef struct state {
+struct state {
     gd_item like;
     bool sigmoid, sglang;
-} state;
+};
 
 /* ---- vLLM ---- */
 
@@ -94,7 +94,7 @@ static bool make_items(sv_exchange *x, const char *const names[2], const sv_part
                      names[0], questions->count, names[1], answers->count);
 }
 
-static bool read_vllm(sv_exchange *x, state *s)
+static bool read_vllm(sv_exchange *x, struct state *s)
 {
     const char *names[2] = { NULL, NULL };
     sv_parts questions = { 0 }, answers = { 0 };
@@ -131,7 +131,7 @@ static const sv_unserved sglang_unserved[] = {
     { NULL, NULL },
 };
 
-static bool read_sglang(sv_exchange *x, state *s)
+static bool read_sglang(sv_exchange *x, struct state *s)
 {
     gd_part query;
     sv_parts items = { 0 };
@@ -165,7 +165,7 @@ static void write_sglang(sv_exchange *x, const sv_scores *all)
 
 static bool read_body(sv_exchange *x)
 {
-    state *s = sv_alloc(x, 1, sizeof *s);
+    struct state *s = sv_alloc(x, 1, sizeof *s);
 
     x->state = s;
     if (!s)
@@ -177,7 +177,7 @@ static bool read_body(sv_exchange *x)
 
 static void write_answer(sv_exchange *x)
 {
-    const state *s = x->state;
+    const struct state *s = x->state;
     sv_scores all;
 
     if (!sv_take_scores(x, s->sglang ? "items" : "pair", s->sigmoid, &all))

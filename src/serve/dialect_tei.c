@@ -35,10 +35,10 @@ bool sv_read_tei(sv_exchange *x, gd_item *like, bool *raw)
 
 /* ---- /predict ---- */
 
-typedef struct state {
+struct state {
     gd_item like;
     bool raw, alone; /* alone: `inputs` is one text or one pair */
-} state;
+};
 
 static bool read_text(sv_exchange *x, const json_t *value, const char *name, const gd_item *like, gd_item *item)
 {
@@ -77,7 +77,7 @@ static bool read_input(sv_exchange *x, const json_t *value, const char *name, co
 }
 
 /* "a" is a text, ["a","b"] one pair, [["a"],["b","c"]] several texts and pairs. */
-static bool read_inputs(sv_exchange *x, state *s)
+static bool read_inputs(sv_exchange *x, struct state *s)
 {
     const json_t *inputs = sv_field(x, "inputs");
     gd_item *items;
@@ -104,7 +104,7 @@ static bool read_inputs(sv_exchange *x, state *s)
 
 static bool read_predict(sv_exchange *x)
 {
-    state *s = sv_alloc(x, 1, sizeof *s);
+    struct state *s = sv_alloc(x, 1, sizeof *s);
 
     x->state = s;
     if (!s)
@@ -114,7 +114,7 @@ static bool read_predict(sv_exchange *x)
 
 static void write_predict(sv_exchange *x)
 {
-    const state *s = x->state;
+    const struct state *s = x->state;
     sv_scores all;
 
     if (!sv_take_scores(x, "inputs", !s->raw, &all))

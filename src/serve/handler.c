@@ -13,7 +13,7 @@
  * the limit. */
 enum { PATIENCE = 4 };
 
-typedef struct request {
+struct request {
     sv_exchange x;
     sv_server *server;
     struct MHD_Connection *connection;
@@ -29,7 +29,7 @@ typedef struct request {
     gd_status rc;
     gd_error why;
     double began, asked, scored;
-} request;
+};
 
 /* What is not found, or not allowed, is said as most clients of such servers read it. */
 static const sv_dialect no_dialect = { .name = "none", .busy = 503, .fail = sv_fail_openai };
@@ -52,26 +52,26 @@ static const sv_route *find_route(const char *method, const char *path, const ch
     return NULL;
 }
 
-static const char *header(const request *r, const char *name)
+static const char *header(const struct request *r, const char *name)
 {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-static void refuse(request *r, int status, const char *sentence)
+static void refuse(struct request *r, int status, const char *sentence)
 {
     r->refused = true;
     (void)sv_refuse(&r->x, status, "%s", sentence);
 }
 
 /* Whether more is announced than is accepted. */
-static bool is_announced_too_large(const request *r)
+static bool is_announced_too_large(const struct request *r)
 {
     const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return length && strtoull(length, NULL, 10) > r->server->settings.max_body;
 }
 
-static void refuse_too_large(request *r)
+static void refuse_too_large(struct request *r)
 {
     r->refused = true;
     r->close = true;
@@ -81,7 +81,7 @@ static void refuse_too_large(request *r)
 
 static bool is_plain(const char *encoding) { return !encoding || !strcasecmp(encoding, "identity"); }
 
-static void check_head(request *r, const sv_route *route, const char *other)
+static void check_head(struct request *r, const sv_route *route, const char *other)
 {
     if (!route && other) {
         r->allow = other;
@@ -104,9 +104,9 @@ static sv_watched *watched_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-static request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method)
+static struct request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method)
 {
-    request *r = gd_alloc_zero(1, sizeof *r);
+    struct request *r = gd_alloc_zero(1, sizeof *r);
     const char *other;
     const sv_route *route = find_route(method, path, &other);
 
@@ -131,7 +131,7 @@ static request *begin(sv_server *server, struct MHD_Connection *connection, cons
 /* ---- the body ---- */
 
 /* False: the connection has sent too much, and is closed without an answer. */
-static bool take_body(request *r, const char *data, size_t size)
+static bool take_body(struct request *r, const char *data, size_t size)
 {
     const size_t most = r->server->settings.max_body;
 
@@ -147,7 +147,7 @@ static bool take_body(request *r, const char *data, size_t size)
     return true;
 }
 
-static bool parse(request *r)
+static bool parse(struct request *r)
 {
     gd_error err = { GD_OK, "" };
     gd_status rc;
@@ -170,7 +170,7 @@ static bool parse(request *r)
 /* From the service's thread. The answer is written by libmicrohttpd's, so that the next batch can begin. */
 static void on_done(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
 {
-    request *r = context;
+    struct request *r = context;
 
     r->rc = rc;
     r->why = *why;
@@ -185,7 +185,7 @@ static void on_done(void *context, gd_status rc, const gd_summary *summary, cons
     MHD_resume_connection(r->connection);
 }
 
-static void refuse_busy(request *r, gd_status rc, const gd_error *err)
+static void refuse_busy(struct request *r, gd_status rc, const gd_error *err)
 {
     if (rc == GD_EBUSY)
         (void)sv_refuse(&r->x, r->x.dialect->busy, "%s", err->text);
@@ -210,7 +210,7 @@ static gd_status submit(sv_server *server, const gd_service_request *scoring, ui
 }
 
 /* The connection is suspended first: the scores may be there before this returns. */
-static void ask(request *r)
+static void ask(struct request *r)
 {
     gd_error err = { GD_OK, "" };
     gd_service_request scoring;
@@ -233,7 +233,7 @@ static void ask(request *r)
     MHD_resume_connection(r->connection);
 }
 
-static void write_answer(request *r)
+static void write_answer(struct request *r)
 {
     if (r->rc == GD_OK || r->rc == GD_EITEM)
         r->x.dialect->write(&r->x);
@@ -252,7 +252,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     (void)MHD_add_response_header(response, name, value);
 }
 
-static void add_headers(const request *r, struct MHD_Response *response)
+static void add_headers(const struct request *r, struct MHD_Response *response)
 {
     const int status = r->x.status;
 
@@ -271,7 +271,7 @@ static void add_headers(const request *r, struct MHD_Response *response)
 }
 
 /* The answer belongs to the exchange, which lives until sv_handled(). */
-static enum MHD_Result answer(request *r)
+static enum MHD_Result answer(struct request *r)
 {
     struct MHD_Response *response;
     enum MHD_Result rc;
@@ -301,7 +301,7 @@ static bool is_closing(sv_server *server)
 }
 
 /* Everything has arrived.  False: the answer waits for scores. */
-static bool start(request *r, bool has_body)
+static bool start(struct request *r, bool has_body)
 {
     r->started = true;
     if (is_closing(r->server)) {
@@ -322,7 +322,7 @@ static bool start(request *r, bool has_body)
 enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const char *path, const char *method,
                           const char *version, const char *data, size_t *size, void **context)
 {
-    request *r = *context;
+    struct request *r = *context;
 
     (void)version;
     if (!r) {
@@ -353,7 +353,7 @@ enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const
 void sv_handled(void *context, struct MHD_Connection *connection, void **of_request,
                 enum MHD_RequestTerminationCode how)
 {
-    request *r = *of_request;
+    struct request *r = *of_request;
     sv_server *server = context;
 
     (void)connection;

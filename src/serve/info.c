@@ -1,6 +1,7 @@
 /* info.c - what the server says of its model. */
 #include "serve/inside.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sha256.h"
@@ -15,7 +16,7 @@
 
 /* A fingerprint has so many samples of a file of weights, each so long: enough to tell two trainings apart, and a
  * start does not wait for all of a model to be read. */
-enum { SAMPLES = 64, SAMPLE = 4096, NAMES_MAX = 4096 };
+enum { SAMPLES = 64, SAMPLE = 4096, FILES_MAX = 256 };
 
 static bool ends_with(const char *name, const char *end)
 {
@@ -24,10 +25,9 @@ static bool ends_with(const char *name, const char *end)
     return len >= tail && !strcmp(name + len - tail, end);
 }
 
-static int is_of_model(const struct dirent *entry)
+static bool is_of_model(const char *name)
 {
-    return ends_with(entry->d_name, ".safetensors") || !strcmp(entry->d_name, "config.json") ||
-           !strcmp(entry->d_name, "adapter_config.json");
+    return ends_with(name, ".safetensors") || !strcmp(name, "config.json") || !strcmp(name, "adapter_config.json");
 }
 
 static void sample_file(gd_buf *out, const char *dir, const char *name)
@@ -53,19 +53,33 @@ static void sample_file(gd_buf *out, const char *dir, const char *name)
     (void)close(fd);
 }
 
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* The files of a directory that make a model, in the order of their names. */
+static size_t list_files(gd_arena *memory, const char *dir, char *names[FILES_MAX])
+{
+    DIR *list = gd_dir_list(open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const char *name;
+    size_t count = 0;
+
+    while (list && count < FILES_MAX && (name = gd_dir_next(list)) != NULL)
+        if (is_of_model(name) && (names[count] = gd_arena_strndup(memory, name, strlen(name))) != NULL)
+            count++;
+    if (list)
+        (void)closedir(list);
+    qsort(names, count, sizeof *names, by_name);
+    return count;
+}
+
 /* Sixty-four digits: of the names, sizes and samples of a directory's files of weights, and its configuration. */
 static char *fingerprint(gd_arena *memory, const char *dir)
 {
-    char hex[GD_SHA256_DIGITS + 1];
-    struct dirent **list = NULL;
+    char hex[GD_SHA256_DIGITS + 1], *names[FILES_MAX];
     gd_buf bytes = { 0 };
-    const int count = scandir(dir, &list, is_of_model, alphasort);
+    const size_t count = list_files(memory, dir, names);
 
-    for (int i = 0; i < count; i++) {
-        sample_file(&bytes, dir, list[i]->d_name);
-        free(list[i]);
-    }
-    free(list);
+    for (size_t i = 0; i < count; i++)
+        sample_file(&bytes, dir, names[i]);
     gd_sha256(bytes.data ? bytes.data : "", bytes.len, hex);
     gd_buf_free(&bytes);
     return gd_arena_strndup(memory, hex, strlen(hex));

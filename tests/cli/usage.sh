@@ -53,7 +53,7 @@ shows()
 refuses 2 'guerdon: no command given; guerdon --help lists them'
 refuses 2 'guerdon: there is no command scor; did you mean score?' scor
 refuses 2 'guerdon: there is no command tokenise; did you mean tokenize?' tokenise
-refuses 2 'guerdon: there is no command serve-all; guerdon --help lists them' serve-all
+refuses 2 'guerdon: there is no command publish-all; guerdon --help lists them' publish-all
 refuses 2 'guerdon: there is no command --verbose; guerdon --help lists them' --verbose
 
 for word in help --help version --version; do
@@ -271,7 +271,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect merge eval compare crosscheck bench train models backends; do
+for command in score rank filter tokenize inspect merge eval compare crosscheck bench train models serve backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |
@@ -287,7 +287,7 @@ for command in score rank filter tokenize eval; do
     grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 lacks status 1"
 done
-for command in inspect merge compare crosscheck bench train models backends; do
+for command in inspect merge compare crosscheck bench train models serve backends; do
     ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 has status 1"
 done
