@@ -14,9 +14,8 @@ static const char *const lines[] = {
     "{\"prompt\":\"Is tea hot? \",\"response\":\"Yes, it is.\"}",
     "{\"prompt\":\"Is tea hot? \",\"responses\":[\"Yes.\",\"No.\",{\"text\":\"Perhaps.\"}]}",
     "{\"chosen\":\"Yes, it is.\",\"rejected\":\"No.\",\"prompt\":\"Is tea hot? \"}",
-    "{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"},{\"role\":\"assistant\",\"content\":\"Ho\"}],\"system\":"
-    "\"Be\"}",
-    " { \"messages\" : [{\"from\":\"human\",\"value\":\"Hi\"},{\"from\":\"gpt\",\"value\":\"Ho\\u00e9\"}] } ",
+    "{\"messages\":[{\"from\":\"human\",\"value\":\"Hi\"},{\"from\":\"gpt\",\"value\":\"Ho\"}],\"system\":\"Be\"}",
+    " { \"messages\" : [{\"from\":\"user\",\"value\":\"Hi\"},{\"from\":\"gpt\",\"value\":\"Ho\\u00e9\"}] } ",
     "{\"chosen\":\"Yes.\"}",
     "{\"text\":\"Yes\",\"chosen\":\"a\",\"rejected\":\"b\"}",
     "{\"question\":\"Yes?\",\"chosen\":\"a\",\"rejected\":\"b\"}",

@@ -123,7 +123,7 @@ static void items_come_and_go(void **state)
         done += remove_done(&queue, &inside, &alone, 7);
         batches++;
     }
-assert_int_equal(queue.batches, batches);
+    assert_int_equal(queue.batches, batches);
     assert_true(done == ITEMS || done == ITEMS - 1); /* without the one that may have been removed */
     assert_int_equal(batches, 6);
     assert_int_equal(queue.text_count + queue.tokens + queue.bytes, 0);
