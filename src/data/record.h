@@ -77,7 +77,8 @@ typedef struct gd_record {
     struct gd_record *rows; /* [row_count] NULL, or the rows that it was made of: gd_record_join() */
     size_t row_count;
     gd_record_wish wish;
-    void *owner; /* whose it is, for who takes it; or NULL */
+    void *owner;   /* whose it is, for who takes it; or NULL */
+    uint64_t turn; /* those with a smaller one are scored before it, if they are there in time */
 } gd_record;
 
 /* Frees what the record holds; an all-zero record is fine. */

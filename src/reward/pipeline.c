@@ -148,6 +148,7 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
         return rc;
     }
     run->queue.bytes += waiting_bytes(&item);
+    run->queue.items[run->count].turn = item.record.turn;
     run->items[run->count++] = item;
     return GD_OK;
 }
@@ -322,9 +323,8 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
 
 /* ---- records that others add while it runs ---- */
 
-/* So many batches are made into ids before the first of them is computed: enough to bring together what belongs
- * together, and what comes later doesn't wait for more. */
-enum { LIVE_BATCHES = 4 };
+/* So many batches' tokens wait at most: enough to bring together what belongs together, also if most of it is shared. */
+enum { LIVE_BATCHES = 16 };
 
 static bool has_enough(const gd_pipeline *run)
 {

@@ -6,6 +6,7 @@
 #include "reward/encode.h"
 #include "reward/rehearsal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A text joins an older one's batch out of turn if it shares at least this many tokens with it, and at least one in
@@ -14,7 +15,7 @@ enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
 
 /* Bookkeeping: a text takes a few words of each array, and a block for its ids; an item takes one of ours, and one of
  * the owner's. */
-enum { TEXT_BYTES = 128, ITEM_BYTES = 128 };
+enum { TEXT_BYTES = 128, ITEM_BYTES = 192 };
 
 /* No text. */
 #define NONE SIZE_MAX
@@ -37,7 +38,8 @@ static void forget_order(gd_queue *queue)
 {
     gd_free(queue->order);
     gd_free(queue->place);
-    queue->order = queue->place = NULL;
+    gd_free(queue->line);
+    queue->order = queue->place = queue->line = NULL;
 }
 
 void gd_queue_clear(gd_queue *queue)
@@ -208,6 +210,41 @@ static void count_rows(gd_queue *queue)
     }
 }
 
+/* An item and its place in the line. */
+struct in_line {
+    uint64_t turn;
+    size_t item;
+};
+
+static int compare_turns(const void *a, const void *b)
+{
+    const struct in_line *one = a, *other = b;
+
+    if (one->turn != other->turn)
+        return one->turn < other->turn ? -1 : 1;
+    return one->item < other->item ? -1 : 1;
+}
+
+static gd_status make_line(gd_queue *queue, gd_error *err)
+{
+    const size_t n = queue->item_count;
+    struct in_line *sorted = gd_alloc(n, sizeof *sorted);
+
+    queue->line = gd_alloc(n, sizeof *queue->line);
+    if (!sorted || !queue->line) {
+        gd_free(sorted);
+        return gd_fail_memory(err, n * sizeof *sorted);
+    }
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = (struct in_line){ queue->items[i].turn, i };
+    qsort(sorted, n, sizeof *sorted, compare_turns);
+    for (size_t i = 0; i < n; i++)
+        queue->line[i] = sorted[i].item;
+    queue->ahead = 0;
+    gd_free(sorted);
+    return GD_OK;
+}
+
 /* The only place where texts are sorted. */
 static gd_status sort_texts(gd_queue *queue, gd_error *err)
 {
@@ -215,6 +252,8 @@ static gd_status sort_texts(gd_queue *queue, gd_error *err)
 
     if (!rc)
         rc = make_places(queue, err);
+    if (!rc)
+        rc = make_line(queue, err);
     if (!rc)
         count_rows(queue);
     return rc;
@@ -325,12 +364,16 @@ static gd_status fill_batch(gd_queue *queue, gd_error *err)
     bool full = false;
 
     gd_batch_clear(&queue->batch, queue->model->share_prefix);
-    for (size_t i = queue->oldest; !rc && !full && i < queue->item_count; i++) {
-        const gd_queue_item *item = &queue->items[i];
+    while (queue->ahead < queue->item_count && !waits(&queue->items[queue->line[queue->ahead]]))
+        queue->ahead++;
+    for (size_t i = queue->ahead; !rc && !full && i < queue->item_count; i++) {
+        const gd_queue_item *item = &queue->items[queue->line[i]];
 
         if (!waits(item))
             continue;
-        rc = pick(queue, i, &full, err);
+        if (!queue->batch.count)
+            queue->turn = item->turn;
+        rc = pick(queue, queue->line[i], &full, err);
         for (size_t t = item->first; !rc && !full && queue->model->share_prefix && t < item->first + item->count; t++)
             rc = pick_relatives(queue, t, &full, err);
     }

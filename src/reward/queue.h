@@ -16,6 +16,7 @@ typedef struct gd_queue_item {
     size_t picked;       /* how many of the texts, from the first, are done or in the current batch */
     size_t computed;     /* rows that its texts added to their batches */
     bool done;           /* all scores are computed */
+    uint64_t turn;       /* of those that wait, the ones with the least turn come first, and of these the oldest */
 } gd_queue_item;
 
 typedef struct gd_queue {
@@ -36,6 +37,9 @@ typedef struct gd_queue {
     size_t batches;  /* the same */
     size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, which counts rows, too */
     size_t *place;   /* [text_count] where each text is in `order` */
+    size_t *line;    /* [item_count] the items by their turns; NULL, too, until the first batch */
+    size_t ahead;    /* how many of the line, from its first, wait no longer */
+    uint64_t turn;   /* of the item with which the last batch began */
     size_t *members; /* [batch.count] which text each entry of the batch is */
     size_t member_room;
     gd_batch batch;
@@ -51,6 +55,7 @@ void gd_queue_clear(gd_queue *queue);
 /* Adds an item with `count` texts of at least one id each; an item without texts is done already.  Ids after the last
  * place at which a text is read are left out: they cannot change its score, since attention is causal.  Not to be
  * called after gd_queue_run(), unless gd_queue_remove() was called, too.
+ * Its turn is 0, and may be set.
  * Fails with GD_ETOOLONG when the model's memory limit has no room for one of the texts, with GD_EFORMAT when one has
  * no place at which the model's head reads it, and with GD_ENOMEM. */
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err);

@@ -18,6 +18,7 @@ typedef struct gd_waiting {
     size_t read; /* how many items the pipeline has got, from the first; the others are not wanted if it is the count */
     size_t left; /* how many have no result, and may still get one */
     uint64_t bytes;
+    uint64_t turn;      /* of its first item */
     gd_summary summary; /* of those that have */
     atomic_bool cancelled;
 } gd_waiting;
@@ -29,7 +30,8 @@ typedef struct gd_waiting_list {
 struct gd_service {
     gd_model *model;
     gd_service_options limits;
-    uint64_t batches; /* computed: the scoring thread's own */
+    uint64_t batches; /* computed: the scoring thread's own, as the next */
+    const gd_pipeline *scoring;
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;

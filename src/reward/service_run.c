@@ -11,7 +11,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* So many items of a request follow each other, for they often begin alike; then others have their turn. */
+/* So many items of a request have the same turn, for they often begin alike; then others have theirs.  A request that
+ * comes later begins with the turn that is just being computed. */
 enum { TURN = 16 };
 
 /* ---- answers ---- */
@@ -143,7 +144,10 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
     *more = request != NULL;
     if (!request)
         return GD_OK;
+    if (!which)
+        request->turn = service->scoring->queue.turn;
     record->owner = request;
+    record->turn = request->turn + which / TURN;
     return gd_items_record(&request->items, which, &service->model->encoder, record, bytes, err);
 }
 
@@ -244,6 +248,7 @@ static void score(gd_service *service)
                             .batches = &service->batches };
     gd_status rc = gd_job_init(&job, &progress, NULL, &why);
 
+    service->scoring = &scoring;
     if (!rc)
         rc = gd_pipeline_run(&scoring, &why);
     (void)gd_job_close(&job, rc, NULL); /* which would say that items failed: their requests know */

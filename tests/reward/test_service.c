@@ -68,27 +68,71 @@ static void what_waits_is_computed_together(void **state)
     let_go(&held);
 }
 
-/* A request of many batches comes first; one item that comes later is answered before it. */
+/* Many items of ids that no other has: `len` gives the length of each, from 1 to 20. */
+static void ask_much(struct held *held, struct asked *large, size_t (*len)(size_t item))
+{
+    static uint32_t ids[MOST_ASKED][20];
+    static gd_part parts[MOST_ASKED];
+
+    for (size_t i = 0; i < MOST_ASKED; i++) {
+        for (size_t k = 0; k < 20; k++)
+            ids[i][k] = (uint32_t)(10 + 20 * i + k);
+        parts[i] = (gd_part){ .ids = ids[i], .id_count = len(i) };
+        large->list[i] = (gd_item){ .kind = GD_ITEM_TEXT, .parts = &parts[i], .part_count = 1 };
+    }
+    ask(held->service, large, MOST_ASKED);
+}
+
+static size_t twenty(size_t item)
+{
+    (void)item;
+    return 20;
+}
+
+static size_t few(size_t item) { return 1 + item % 4; }
+
+/* Whether the request is answered before so many batches have begun. */
+static void answered_before(struct held *held, struct asked *asked, int batch)
+{
+    atomic_store(&held->gate.pass, batch - 1);
+    wait_for_batch(&held->gate, batch);
+    assert_int_equal(atomic_load(&asked->answers), 1);
+}
+
+/* A request of 64 batches, more than are read at a time, comes first. */
 static void a_small_request_does_not_wait_for_a_large_one(void **state)
 {
-    static const gd_part words[] = { T("one of many"), T("two of many"), T("a third") };
-    struct held held;
     static struct asked large, small;
+    struct held held;
 
     (void)state;
-    hold(&held, 8, 0, 0);
-    for (size_t i = 0; i < MOST_ASKED; i++)
-        large.list[i] = (gd_item){ .kind = GD_ITEM_TEXT,
-                                   .prompt = &words[i % 3],
-                                   .parts = &words[i % 2],
-                                   .part_count = 1 };
-    ask(held.service, &large, MOST_ASKED);
+    hold(&held, 24, 0, 0);
+    ask_much(&held, &large, twenty);
     ask_one(held.service, &small, answer_to(&question, 1));
+    answered_before(&held, &small, 1 + 16 + 2);
     open_gate(&held.gate);
-    expect(&small, GD_OK);
     expect(&large, GD_OK);
-    assert_true(held.first.place < small.place && small.place < large.place);
     gd_items_free_results(&small.items);
+    gd_items_free_results(&large.items);
+    let_go(&held);
+}
+
+/* All of the large one has been read already: the late one's turn is the one that is being computed. */
+static void a_late_request_has_its_turn_at_once(void **state)
+{
+    static struct asked large, late;
+    struct held held;
+
+    (void)state;
+    hold(&held, 24, 0, 0);
+    ask_much(&held, &large, few); /* 160 tokens, in seven batches: sixteen batches may have 384 */
+    atomic_store(&held.gate.pass, 1);
+    wait_for_batch(&held.gate, 2);
+    ask_one(held.service, &late, answer_to(&question, 0));
+    answered_before(&held, &late, 5); /* its turn has 40 tokens more, so it needs three batches at most */
+    open_gate(&held.gate);
+    expect(&large, GD_OK);
+    gd_items_free_results(&late.items);
     gd_items_free_results(&large.items);
     let_go(&held);
 }
@@ -426,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_waits_is_computed_together),
         cmocka_unit_test(a_small_request_does_not_wait_for_a_large_one),
+        cmocka_unit_test(a_late_request_has_its_turn_at_once),
         cmocka_unit_test(an_answer_goes_out_when_its_batch_is_done),
         cmocka_unit_test(what_comes_during_a_batch_joins_the_next),
         cmocka_unit_test(what_needs_no_batch_waits_for_none),
