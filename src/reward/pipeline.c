@@ -323,7 +323,7 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
 
 /* ---- records that others add while it runs ---- */
 
-/* So many batches' tokens wait at most: enough to bring together what belongs together, also if most of it is shared. */
+/* So many batches' tokens wait at most: enough to bring together what belongs together, if most of it is shared. */
 enum { LIVE_BATCHES = 16 };
 
 static bool has_enough(const gd_pipeline *run)
@@ -369,6 +369,8 @@ static gd_status take_live(gd_pipeline *run, gd_error *err)
 {
     gd_status rc = GD_OK;
 
+    if (!run->count)
+        return gd_job_report(run->job, err);
     if (!gd_grow((void **)&run->gone, &run->gone_room, run->count, sizeof *run->gone))
         return gd_fail_memory(err, run->count * sizeof *run->gone);
     memset(run->gone, 0, run->count * sizeof *run->gone);
