@@ -117,7 +117,7 @@ extern const sv_dialect sv_score;                                 /* dialect_sco
 extern const sv_dialect sv_rerank;                                /* dialect_rerank.c: vLLM's, and TEI's */
 extern const sv_dialect sv_sglang_embeddings, sv_sglang_classify; /* dialect_sglang.c */
 extern const sv_dialect sv_tei_predict, sv_tei_info;              /* dialect_tei.c */
-extern const sv_dialect sv_gym;                                   /* dialect_gym.c */
+extern const sv_dialect sv_gym, sv_gym_seed;                      /* dialect_gym.c */
 extern const sv_dialect sv_tokenize;                              /* dialect_tokenize.c */
 
 #endif

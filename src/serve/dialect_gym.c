@@ -1,4 +1,5 @@
-/* dialect_gym.c - NeMo Gym's POST /verify: a request and an answer of OpenAI's Responses become a conversation. */
+/* dialect_gym.c - NeMo Gym's POST /verify: a request and an answer of OpenAI's Responses become a conversation; and
+ * POST /seed_session, which comes before it and begins nothing here. */
 #include "serve/dialect.h"
 
 #include <stdio.h>
@@ -132,3 +133,15 @@ static void write_answer(sv_exchange *x)
 }
 
 const sv_dialect sv_gym = { "nemo_gym", 503, read_body, write_answer, sv_fail_detail };
+
+/* ---- /seed_session ---- */
+
+static bool read_seed(sv_exchange *x)
+{
+    (void)x;
+    return true;
+}
+
+static void write_seed(sv_exchange *x) { gd_buf_str(&x->answer, "{}"); }
+
+const sv_dialect sv_gym_seed = { "nemo_gym_seed", 503, read_seed, write_seed, sv_fail_detail };

@@ -15,6 +15,7 @@ const sv_route sv_routes[] = {
     { "POST", "/get_reward", &sv_openrlhf, false },
     { "POST", "/rm", &sv_slime, false },
     { "POST", "/verify", &sv_gym, false },
+    { "POST", "/seed_session", &sv_gym_seed, false },
     /* vLLM; SGLang and TEI share some of its paths */
     { "POST", "/classify", &sv_vllm_classify, false },
     { "POST", "/pooling", &sv_vllm_pooling, false },
