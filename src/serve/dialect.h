@@ -108,11 +108,16 @@ void sv_fail_tei(sv_exchange *x, int status, const char *sentence);
 /* TEI's truncate and truncation_direction, its raw_scores. */
 bool sv_read_tei(sv_exchange *x, gd_item *like, bool *raw);
 
+/* SGLang's own /classify, which shares its path with vLLM's: dialect_sglang.c. */
+bool sv_is_sglang_classify(const sv_exchange *x);
+bool sv_read_sglang_classify(sv_exchange *x);
+void sv_write_sglang_classify(sv_exchange *x);
+
 /* ---- the dialects ---- */
 
 extern const sv_dialect sv_reward;                                /* dialect_reward.c */
 extern const sv_dialect sv_openrlhf, sv_slime;                    /* dialect_training.c */
-extern const sv_dialect sv_vllm_classify, sv_vllm_pooling;        /* dialect_classify.c */
+extern const sv_dialect sv_classify, sv_vllm_pooling;             /* dialect_classify.c */
 extern const sv_dialect sv_score;                                 /* dialect_score.c: vLLM's, and SGLang's */
 extern const sv_dialect sv_rerank;                                /* dialect_rerank.c: vLLM's, and TEI's */
 extern const sv_dialect sv_sglang_embeddings, sv_sglang_classify; /* dialect_sglang.c */

@@ -1,4 +1,6 @@
-/* dialect_classify.c - vLLM's POST /classify and POST /pooling: a text, several, token ids, or a conversation. */
+/* dialect_classify.c - vLLM's POST /classify and POST /pooling: a text, several, token ids, or a conversation.
+ *
+ * A body of SGLang's own /classify gets its answer. */
 #include "serve/dialect.h"
 
 struct state {
@@ -118,5 +120,28 @@ static void write_classify(sv_exchange *x)
 
 static void write_pooling(sv_exchange *x) { write_list(x, "pool", "\"object\":\"pooling\",\"data\":[", "]}"); }
 
-const sv_dialect sv_vllm_classify = { "vllm_classify", 503, read_classify, write_classify, sv_fail_openai };
+/* ---- /classify of both ---- */
+
+static bool read_either(sv_exchange *x)
+{
+    return sv_is_sglang_classify(x) ? sv_read_sglang_classify(x) : read_classify(x);
+}
+
+static void write_either(sv_exchange *x)
+{
+    if (sv_is_sglang_classify(x))
+        sv_write_sglang_classify(x);
+    else
+        write_classify(x);
+}
+
+static void fail_either(sv_exchange *x, int status, const char *sentence)
+{
+    if (sv_is_sglang_classify(x))
+        sv_fail_sglang(x, status, sentence);
+    else
+        sv_fail_openai(x, status, sentence);
+}
+
+const sv_dialect sv_classify = { "classify", 503, read_either, write_either, fail_either };
 const sv_dialect sv_vllm_pooling = { "vllm_pooling", 503, read_pooling, write_pooling, sv_fail_openai };

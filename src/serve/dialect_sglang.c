@@ -1,6 +1,6 @@
-/* dialect_sglang.c - SGLang's POST /v1/embeddings, where verl reads scores, and POST /v1/classify.
+/* dialect_sglang.c - SGLang's POST /v1/embeddings, where verl reads scores, POST /v1/classify, and its own /classify.
  *
- * Both give the score as the model does.  (SGLang's own /v1/classify gives the softmax over the labels, which is 1 for
+ * All give the score as the model does.  (SGLang's own /v1/classify gives the softmax over the labels, which is 1 for
  * every text where there is one.) */
 #include "serve/dialect.h"
 
@@ -66,3 +66,41 @@ static void write_classify(sv_exchange *x)
 
 const sv_dialect sv_sglang_embeddings = { "sglang_embeddings", 503, read_body, write_embeddings, sv_fail_sglang };
 const sv_dialect sv_sglang_classify = { "sglang_classify", 503, read_body, write_classify, sv_fail_sglang };
+
+/* ---- its own /classify, which has "text" or "input_ids" in place of vLLM's "input" ---- */
+
+static const char *native_field(const sv_exchange *x) { return sv_field(x, "input_ids") ? "input_ids" : "text"; }
+
+bool sv_is_sglang_classify(const sv_exchange *x) { return sv_field(x, native_field(x)) != NULL; }
+
+bool sv_read_sglang_classify(sv_exchange *x)
+{
+    const char *field = native_field(x);
+    const gd_item like = { 0 };
+    sv_parts *parts = sv_alloc(x, 1, sizeof *parts);
+
+    x->state = parts;
+    if (!parts)
+        return sv_refuse_memory(x);
+    if (sv_field(x, "input_ids") && sv_field(x, "text"))
+        return sv_refuse(x, 400, "the fields \"text\" and \"input_ids\" don't go together");
+    return sv_refuse_fields(x, unserved) && sv_read_model(x) && sv_read_parts(x, sv_field(x, field), field, parts) &&
+           sv_items_of(x, parts, &like);
+}
+
+/* One object for one text, a list of them for several. */
+void sv_write_sglang_classify(sv_exchange *x)
+{
+    const sv_parts *parts = x->state;
+    sv_scores all;
+
+    if (!sv_take_scores(x, native_field(x), false, &all))
+        return;
+    gd_buf_str(&x->answer, parts->alone ? "" : "[");
+    for (size_t i = 0; i < all.count; i++) {
+        gd_buf_str(&x->answer, i ? ",{\"embedding\":" : "{\"embedding\":");
+        gd_buf_json_floats(&x->answer, &all.scores[i], 1);
+        gd_buf_printf(&x->answer, ",\"meta_info\":{\"prompt_tokens\":%zu}}", all.tokens[i]);
+    }
+    gd_buf_str(&x->answer, parts->alone ? "" : "]");
+}

@@ -17,7 +17,7 @@ const sv_route sv_routes[] = {
     { "POST", "/verify", &sv_gym, false },
     { "POST", "/seed_session", &sv_gym_seed, false },
     /* vLLM; SGLang and TEI share some of its paths */
-    { "POST", "/classify", &sv_vllm_classify, false },
+    { "POST", "/classify", &sv_classify, false },
     { "POST", "/pooling", &sv_vllm_pooling, false },
     { "POST", "/score", &sv_score, false },
     { "POST", "/v1/score", &sv_score, false },

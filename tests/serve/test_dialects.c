@@ -376,7 +376,7 @@ static void test_document(void **unused)
         at = next;
         examples++;
     }
-    assert_int_equal(examples, 15);
+    assert_int_equal(examples, 16);
     gd_free(text);
 }
 

@@ -46,6 +46,8 @@ class Routes(unittest.TestCase):
                          [[s] for s in self.texts])
         self.assertEqual(self.post('/v1/score', {'query': QUESTION, 'items': ANSWERS})['scores'],
                          [[s] for s in self.texts])
+        got = self.post('/classify', {'text': TEXTS})
+        self.assertEqual([one['embedding'] for one in got], [[s] for s in self.texts])
         self.assertEqual(self.post('/rm', {'prompt': QUESTION, 'response': ANSWERS[0]}), self.texts[0])
         self.assertEqual(self.post('/predict', {'inputs': [[text] for text in TEXTS], 'raw_scores': True}),
                          [[{'score': s, 'label': 'LABEL_0'}] for s in self.texts])
