@@ -1,0 +1,100 @@
+"""What calls return."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from ._arrays import float32, floats
+from ._call import STATUSES, text_of
+from ._errors import Error, make
+from ._guerdon import ffi
+
+
+@dataclass(frozen=True)
+class Item:
+    """The result of an item: a text, a pair (the chosen text first), or several answers."""
+
+    index: int
+    status: str  # "GD_OK", or what was wrong, such as "GD_ETOOLONG"
+    error: Optional[str]  # a sentence, if the item failed
+    scores: list[float]  # one for each text; none if the item failed or was dropped
+    tokens: list[int]  # the number of tokens of each text
+    truncated: bool = False
+    dropped: bool = False
+    steps: Optional[list[list[float]]] = None  # of each text, for a model that scores steps
+    labels: Optional[list[dict[str, float]]] = None  # of each text, for a model that has values with names
+
+    @property
+    def score(self) -> float:
+        """The first score; NaN if there is none."""
+        return self.scores[0] if self.scores else float('nan')
+
+    @property
+    def margin(self) -> float:
+        """The first score minus the second, in float32; NaN if there aren't two."""
+        return float32(self.scores[0] - self.scores[1]) if len(self.scores) > 1 else float('nan')
+
+    def failure(self) -> Optional[Error]:
+        """The item's error as an exception, or None."""
+        return make(self.status, f'item {self.index}: {self.error}', self) if self.error is not None else None
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Scores of preference pairs, each an array of float32."""
+
+    chosen: Any
+    rejected: Any
+    margins: Any  # chosen - rejected
+
+    def __len__(self) -> int:
+        return len(self.margins)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Answers to a prompt, ranked as `guerdon rank` does."""
+
+    scores: Any  # of each answer, an array of float32
+    ranks: list[int]  # of each answer, from 1; equal scores share a rank
+    order: list[int]  # indices of the answers, the best one first
+    best: int  # the index of the best answer, the first if several are equal
+    margin: float  # between the best two; 0 with one answer
+    ties: int  # how many answers share the best score; 0 if only one has it
+    tokens: list[int]
+    truncated: bool = False
+
+
+def read(index: int, result: Any) -> Item:
+    """A gd_item_result as an Item."""
+    count = result.count
+    steps = labels = None
+    if result.steps != ffi.NULL:
+        steps = [ffi.unpack(result.steps[i], result.step_counts[i]) for i in range(count)]
+    if result.labels != ffi.NULL:
+        names = [text_of(result.label_names[k]) or '' for k in range(result.label_count)]
+        values = ffi.unpack(result.labels, count * len(names))
+        labels = [dict(zip(names, values[i * len(names):])) for i in range(count)]
+    return Item(index, STATUSES[result.status], text_of(result.error),
+                ffi.unpack(result.scores, count) if count else [], ffi.unpack(result.tokens, count) if count else [],
+                bool(result.truncated), bool(result.dropped), steps, labels)
+
+
+def pairs(items: list[Item]) -> Pairs:
+    nothing = float('nan')
+    sides = [item.scores if len(item.scores) == 2 else [nothing, nothing] for item in items]
+    chosen, rejected = [side[0] for side in sides], [side[1] for side in sides]
+    return Pairs(floats(chosen), floats(rejected), floats(c - r for c, r in sides))
+
+
+def ranking(item: Item) -> Ranking:
+    scores = item.scores
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])
+    ranks = [0] * len(scores)
+    for place, i in enumerate(order):
+        same = place > 0 and scores[i] == scores[order[place - 1]]
+        ranks[i] = ranks[order[place - 1]] if same else place + 1
+    shared = ranks.count(1)
+    margin = float32(scores[order[0]] - scores[order[1]]) if len(order) > 1 else 0.0
+    return Ranking(floats(scores), ranks, order, order[0] if order else -1, margin, shared if shared > 1 else 0,
+                   item.tokens, item.truncated)
