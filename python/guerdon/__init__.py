@@ -5,6 +5,8 @@
     with Model('path/of/a/reward/model') as model:
         scores = model.score(['Human: Is tea hot?\\n\\nAssistant: Usually.'])
 """
+from typing import TYPE_CHECKING, Any
+
 from ._call import Progress, Training
 from ._errors import (BusyError, DeviceError, Error, FileError, FormatError, InterruptedCallError, ItemError,
                       OutOfMemoryError, ServerError, TooLongError, UnsupportedError, UsageError)
@@ -14,7 +16,18 @@ from ._model import Model, Note
 from ._results import Item, Pairs, Ranking
 from ._tools import backends, inspect, models, train
 
+if TYPE_CHECKING:
+    from ._client import Client
+
 __version__: str = _ffi.string(_lib.gd_version()).decode()
-__all__ = ['Model', 'Item', 'Pairs', 'Ranking', 'Progress', 'Training', 'Note', 'inspect', 'backends', 'models',
+__all__ = ['Model', 'Client', 'Item', 'Pairs', 'Ranking', 'Progress', 'Training', 'Note', 'inspect', 'backends', 'models',
            'train', 'Error', 'UsageError', 'FileError', 'FormatError', 'UnsupportedError', 'TooLongError', 'ItemError',
            'OutOfMemoryError', 'InterruptedCallError', 'DeviceError', 'BusyError', 'ServerError']
+
+
+def __getattr__(name: str) -> Any:
+    """Client when it is first used: most programs need no HTTP."""
+    if name != 'Client':
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    from ._client import Client
+    return Client

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any, Iterable, Iterator, Union
 
 from ._errors import UsageError
+from ._results import Item
 
 Input = Union[str, 'os.PathLike[str]', Iterable[Any]]
 
@@ -47,3 +48,20 @@ def read(path: str) -> list[Any]:
     """Reads JSON lines."""
     with open(path, encoding='utf-8') as file:
         return [json.loads(line) for line in file]
+
+
+def _line(item: Item) -> dict[str, Any]:
+    if item.error is not None:
+        return {'index': item.index, 'error': item.error}
+    scores = [float(f'{score:.9g}') for score in item.scores]
+    if len(scores) == 2:
+        named = {'chosen': scores[0], 'rejected': scores[1], 'margin': float(f'{item.margin:.9g}')}
+        return {'index': item.index, **named, 'tokens': item.tokens}
+    return {'index': item.index, 'scores': scores, 'tokens': item.tokens}
+
+
+def write_scores(path: str, items: Iterable[Item]) -> None:
+    """Writes scores of pairs as `guerdon score` does; items that were dropped have no line."""
+    with open(path, 'w', encoding='utf-8') as file:
+        for item in (one for one in items if not one.dropped):
+            file.write(json.dumps(_line(item)) + '\n')

@@ -124,3 +124,10 @@ def pair(value: Any) -> Mapping[str, Any]:
         return dict(zip(names, value))
     raise UsageError(f'{value!r:.80} is no pair: expected a record with chosen and rejected, or (prompt, chosen, rejected)')
 
+
+
+def answers(prompt: Any, responses: Any) -> Mapping[str, Any]:
+    """Answers to a prompt as a record."""
+    if is_text(responses):
+        raise UsageError(f'responses is one text, {str(responses)[:60]!r}: expected a list of answers')
+    return {'prompt': prompt, 'responses': list(responses)}

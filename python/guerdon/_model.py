@@ -120,38 +120,23 @@ class Model:
         return results
 
     def _whole(self, values: Iterable[Any], progress: Report) -> list[Item]:
-        """Results of items none of which may fail."""
-        results = self.items(values, progress=progress)
-        for item in results:
-            failure = item.failure()
-            if failure is not None:
-                failure.results = results
-                raise failure
-        return results
+        return _results.whole(self.items(values, progress=progress))
 
     def score(self, texts: Iterable[Any], *, progress: Report = None) -> Any:
         """The scores of texts, conversations, lists of token ids or records with one answer: an array of float32.
 
         The first that can't be scored raises its error.  With truncate="drop", a text that is too long gets NaN.
         """
-        results = self._whole(texts, progress)
-        for item in results:
-            if len(item.scores) > 1:
-                raise UsageError(f'item {item.index} has {len(item.scores)} scores: use score_pairs, rank or items')
-        return floats(item.score for item in results)
+        return floats(_results.single(self._whole(texts, progress)))
 
     def score_pairs(self, pairs: Iterable[Any], *, progress: Report = None) -> Pairs:
         """The scores of preference pairs: records with chosen and rejected, (chosen, rejected) or (prompt, chosen,
         rejected)."""
-        results = self._whole([_items.pair(one) for one in pairs], progress)
-        return _results.pairs(results)
+        return _results.pairs(self._whole([_items.pair(one) for one in pairs], progress))
 
     def rank(self, prompt: Any, responses: Sequence[Any], *, progress: Report = None) -> Ranking:
         """Ranks answers to a prompt, which is computed once."""
-        if isinstance(responses, (str, bytes)):
-            raise UsageError(f'responses is one text, {str(responses)[:60]!r}: expected a list of answers')
-        record = {'prompt': prompt, 'responses': list(responses)}
-        return _results.ranking(self._whole([record], progress)[0])
+        return _results.ranking(self._whole([_items.answers(prompt, responses)], progress)[0])
 
     def tokenize(self, texts: Iterable[Any]) -> list[list[int]]:
         """The token ids of texts, conversations, or records with one text."""

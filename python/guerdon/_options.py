@@ -106,7 +106,7 @@ class Options:
             setattr(self.struct, name, self._keep(_text(name, value)))
         elif kind.cname == 'char * *':
             self._list(name, value)
-        elif kind.cname == 'gd_number':
+        elif kind.kind == 'struct':  # a gd_number
             number = getattr(self.struct, name)
             number.given, number.value = 1, _number(name, value)
         elif kind.kind == 'enum':

@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 from ._arrays import float32, floats
 from ._call import STATUSES, text_of
-from ._errors import Error, make
+from ._errors import Error, UsageError, make
 from ._guerdon import ffi
 
 
@@ -78,6 +78,24 @@ def read(index: int, result: Any) -> Item:
     return Item(index, STATUSES[result.status], text_of(result.error),
                 ffi.unpack(result.scores, count) if count else [], ffi.unpack(result.tokens, count) if count else [],
                 bool(result.truncated), bool(result.dropped), steps, labels)
+
+
+def whole(items: list[Item]) -> list[Item]:
+    """Results none of which may be an error: the first one is raised, with all results."""
+    for item in items:
+        failure = item.failure()
+        if failure is not None:
+            failure.results = items
+            raise failure
+    return items
+
+
+def single(items: list[Item]) -> Iterator[float]:
+    """The scores of items with one text each."""
+    for item in items:
+        if len(item.scores) > 1:
+            raise UsageError(f'item {item.index} has {len(item.scores)} scores: use score_pairs, rank or items')
+        yield item.score
 
 
 def pairs(items: list[Item]) -> Pairs:

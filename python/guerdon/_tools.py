@@ -68,3 +68,11 @@ def train(path: 'str | os.PathLike[str]', train: _files.Input, output: 'str | os
             'train': source, 'output': output, 'report': lib.guerdon_training, 'context': call.handle})
         status = lib.gd_train(opened.struct, how.struct, text, call.error)
     return call.json(status, text)
+
+
+def judge(source: str, scores: str, **options: Any) -> dict[str, Any]:
+    """The figures of eval for records in a file, whose scores are in another."""
+    call, text = Call(), ffi.new('char **')
+    how = Options('gd_eval_options', options, {'input': source, 'from_scores': scores})
+    status = lib.gd_eval(ffi.NULL, how.struct, ffi.NULL, ffi.NULL, text, call.error)
+    return call.json(status, text, accept=(lib.GD_EITEM,))

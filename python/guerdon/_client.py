@@ -1,0 +1,197 @@
+"""A reward model that `guerdon serve` has, by its own route /v1/reward; needs nothing but the standard library."""
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
+
+from . import _files, _items, _results
+from ._arrays import floats
+from ._call import Progress
+from ._errors import BusyError, ServerError, UsageError
+from ._results import Item, Pairs, Ranking
+
+if TYPE_CHECKING:
+    from ._types import EvalOptions, Unpack
+
+Report = Optional[Callable[[Any], Any]]
+LOOPBACK = ('localhost', '127.0.0.1', '::1')
+LONGEST_WAIT = 30.0
+
+
+def _record(value: Any, index: int) -> Any:
+    """An item as the server reads it."""
+    if _items.is_text(value):
+        return {'text': value if isinstance(value, str) else value.decode('utf-8')}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if _items.is_conversation(value):
+        return {'messages': [dict(one) for one in value]}
+    if _items.is_ids(value):
+        return {'ids': [int(one) for one in value]}
+    raise UsageError(f'item {index} is {value!r:.80}: expected {_items.FORMS}')
+
+
+def _item(index: int, answer: Mapping[str, Any]) -> Item:
+    """An element of the answer as an Item."""
+    if 'error' in answer:
+        return Item(index, answer.get('status', 'GD_EITEM'), str(answer['error']), [], [])
+    if 'chosen' in answer:
+        scores = [answer['chosen'], answer['rejected']]
+    else:
+        scores = answer['scores'] if 'scores' in answer else [answer['score']] if 'score' in answer else []
+    tokens = answer.get('tokens', [])
+    steps, labels = answer.get('steps'), answer.get('labels')
+    return Item(index, 'GD_OK', None, scores, tokens if isinstance(tokens, list) else [tokens],
+                bool(answer.get('truncated')), bool(answer.get('dropped')),
+                [steps] if steps and not isinstance(steps[0], list) else steps,
+                [labels] if isinstance(labels, dict) else labels)
+
+
+def _sentence(body: bytes) -> str:
+    """What the server says is wrong."""
+    try:
+        said = json.loads(body)['error']
+        return str(said['message'] if isinstance(said, dict) else said)
+    except (ValueError, KeyError, TypeError):
+        return body.decode('utf-8', 'replace').strip()[:300]
+
+
+def _wait(headers: Any) -> float:
+    try:
+        return min(max(float(headers.get('Retry-After')), 0.05), LONGEST_WAIT)
+    except (TypeError, ValueError):
+        return 1.0
+
+
+class Client:
+    """A server's reward model, with the methods of Model but train.
+
+    url: such as "http://127.0.0.1:8080"; key: the server's key, if it has one; timeout: seconds that one request may take;
+    patience: seconds for which a server that has too much to do is asked again; batch: items in a request; truncate,
+    max_length, adapter: for each request, as the server allows.
+    """
+
+    def __init__(self, url: str, *, key: Optional[str] = None, timeout: float = 600, patience: float = 600, batch: int = 512,
+                 truncate: Optional[str] = None, max_length: Optional[int] = None, adapter: Optional[str] = None) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ('http', 'https') or not parts.hostname:
+            raise UsageError(f'url={url!r}: expected a server such as "http://127.0.0.1:8080"')
+        if batch < 1:
+            raise UsageError(f'batch={batch!r}: expected a whole number, at least 1')
+        self.url = url.rstrip('/')
+        self.timeout, self.patience, self.batch = timeout, patience, batch
+        self._headers = {'Content-Type': 'application/json', 'Accept': 'application/json'}
+        if key is not None:
+            self._headers['Authorization'] = f'Bearer {key}'
+        given = {'truncate': truncate, 'max_length': max_length, 'adapter': adapter}
+        self._how = {name: value for name, value in given.items() if value is not None}
+        direct = [urllib.request.ProxyHandler({})] if parts.hostname in LOOPBACK else []
+        self._opener = urllib.request.build_opener(*direct)
+
+    def close(self) -> None:
+        """Does nothing: no connection is kept."""
+
+    def __enter__(self) -> 'Client':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f'<guerdon.Client {self.url!r}>'
+
+    def _ask(self, path: str, body: Any = None) -> Any:
+        """The answer to a request; a server that is busy is asked again when it says."""
+        data = None if body is None else json.dumps(body).encode()
+        until = time.monotonic() + self.patience
+        while True:
+            request = urllib.request.Request(self.url + path, data, self._headers)
+            try:
+                with self._opener.open(request, timeout=self.timeout) as answer:
+                    return self._read(path, answer.read())
+            except urllib.error.HTTPError as failure:
+                with failure:
+                    said, wait = _sentence(failure.read()), _wait(failure.headers)
+                if failure.code not in (429, 503):
+                    raise ServerError(f'{self.url}{path}: {failure.code}: {said}', http_status=failure.code) from None
+                if time.monotonic() + wait > until:
+                    raise BusyError(f'{self.url}{path}: {failure.code} for {self.patience:g} s: {said}', 'GD_EBUSY') from None
+            except OSError as failure:
+                why = getattr(failure, 'reason', failure)
+                raise ServerError(f'{self.url}{path}: {why}') from failure
+            time.sleep(wait)
+
+    def _read(self, path: str, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError as failure:
+            raise ServerError(f'{self.url}{path}: the answer is no JSON: {failure}') from None
+
+    def _batches(self, records: list[Any]) -> Iterator[list[Any]]:
+        for at in range(0, len(records), self.batch):
+            yield records[at:at + self.batch]
+
+    def items(self, values: Iterable[Any], *, progress: Report = None) -> list[Item]:
+        """Scores items: texts, conversations, token ids or records, with a result or an error for each."""
+        if _items.is_text(values) or isinstance(values, Mapping):
+            raise UsageError(f'one item was given, {str(values)[:60]!r}: expected a list of items')
+        records = [_record(value, index) for index, value in enumerate(values)]
+        results: list[Item] = []
+        for batch in self._batches(records):
+            answers = self._results(batch)
+            results += [_item(len(results) + i, one) for i, one in enumerate(answers)]
+            if progress is not None:
+                progress(Progress(len(results), 0, 0, sum(sum(item.tokens) for item in results)))
+        return results
+
+    def _results(self, batch: list[Any]) -> list[Any]:
+        answer = self._ask('/v1/reward', {'items': batch, **self._how})
+        results = answer.get('results') if isinstance(answer, dict) else None
+        if not isinstance(results, list) or len(results) != len(batch):
+            raise ServerError(f'{self.url}/v1/reward: the answer has no "results" with {len(batch)} elements')
+        return results
+
+    def _whole(self, values: Iterable[Any], progress: Report) -> list[Item]:
+        return _results.whole(self.items(values, progress=progress))
+
+    def score(self, texts: Iterable[Any], *, progress: Report = None) -> Any:
+        """The scores of texts, conversations, lists of token ids or records with one answer: an array of float32."""
+        return floats(_results.single(self._whole(texts, progress)))
+
+    def score_pairs(self, pairs: Iterable[Any], *, progress: Report = None) -> Pairs:
+        """The scores of preference pairs, as Model.score_pairs()."""
+        return _results.pairs(self._whole([_items.pair(one) for one in pairs], progress))
+
+    def rank(self, prompt: Any, responses: Sequence[Any], *, progress: Report = None) -> Ranking:
+        """Ranks answers to a prompt."""
+        return _results.ranking(self._whole([_items.answers(prompt, responses)], progress)[0])
+
+    def tokenize(self, texts: Iterable[Any]) -> list[list[int]]:
+        """The token ids of texts."""
+        if _items.is_text(texts):
+            raise UsageError(f'one text was given, {str(texts)[:60]!r}: expected a list of texts')
+        return [self._ask('/tokenize', {'prompt': text})['tokens'] for text in texts]
+
+    def inspect(self) -> dict[str, Any]:
+        """What the server says of its model."""
+        return self._ask('/info')
+
+    def eval(self, input: _files.Input, *, progress: Report = None, **options: 'Unpack[EvalOptions]') -> dict[str, Any]:
+        """Evaluates the model on preferences, a file of JSON lines or records: the server scores, and the figures are made
+        here."""
+        from ._tools import judge
+
+        path = isinstance(input, (str, os.PathLike))
+        records = _files.read(os.fspath(input)) if path else [_files.record(one) for one in input]
+        with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
+            scores = os.path.join(folder, 'scores.jsonl')
+            _files.write_scores(scores, self.items(records, progress=progress))
+            with _files.as_path(records) as source:
+                return judge(source, scores, **options)
+

@@ -1,0 +1,134 @@
+"""What is refused, by which class, and in which words."""
+import os
+import platform
+import shutil
+import tempfile
+import unittest
+
+import guerdon
+from common import ADAPTER, MODEL, Case
+from guerdon import Error, FileError, FormatError, Model, UsageError
+
+
+class Arguments(Case):
+    """Keywords of a model, before anything is read."""
+
+    def test_sentences(self):
+        for words, keywords in (
+                ('there is no keyword threds; did you mean threads?', {'threds': 1}),
+                ('there is no keyword struct_size', {'struct_size': 1}),
+                ('there is no keyword no_share_prefix', {'no_share_prefix': True}),
+                ("truncate='lft': expected error, left, right, drop, oldest-turns", {'truncate': 'lft'}),
+                ("add_eos='off': expected", {'add_eos': 'off'}),
+                ('truncate=1: expected', {'truncate': 1}),
+                ('threads=-1: expected a whole number from 0 to 4294967295', {'threads': -1}),
+                ('threads=True: expected a whole number', {'threads': True}),
+                ('threads=1.5: expected a whole number', {'threads': 1.5}),
+                ('threads=4294967296: expected a whole number', {'threads': 1 << 32}),
+                ("memory='2X': expected a number of bytes", {'memory': '2X'}),
+                ("memory='': expected a number of bytes", {'memory': ''}),
+                ('memory=-1: expected a number of bytes', {'memory': -1}),
+                ('memory=True: expected a number of bytes', {'memory': True}),
+                ("memory='1e30G': expected a number of bytes", {'memory': '1e30G'}),
+                ('share_prefix=2: expected True or False', {'share_prefix': 2}),
+                ("share_prefix='on': expected True or False", {'share_prefix': 'on'}),
+                ('head=1: expected a text or a path', {'head': 1}),
+                ("head='a\\x00b': expected a text without a NUL character", {'head': 'a\0b'}),
+                ('precision', {'precision': 'fp8'}),
+                ('activation', {'activation': 'tanh'})):
+            with self.subTest(keywords):
+                self.assertSays(UsageError, words, Model, MODEL, **keywords)
+
+    def test_sizes(self):
+        for size in ('1G', '1.5G', '900M', '1GB', '1GiB', '1g', 1 << 30, '1073741824', 1e9):
+            with self.subTest(size), Model(MODEL, memory=size) as model:
+                self.assertEqual(len(model.score(['a'])), 1)
+
+    def test_none_is_the_default(self):
+        with Model(MODEL, adapter=None, memory=None, truncate=None) as model, Model(MODEL) as other:
+            self.assertBits(model.score(['a']), other.score(['a']))
+
+
+class Classes(Case):
+    def test_files(self):
+        failure = self.assertSays(FileError, '/nowhere/at/all: no such directory', Model, '/nowhere/at/all')
+        self.assertEqual(failure.status, 'GD_EIO')
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f'{folder}/config.json', 'w', encoding='utf-8') as file:
+                file.write('{')
+            self.assertSays(FormatError, 'config.json', Model, folder)
+        self.assertSays(guerdon.UnsupportedError, 'this CPU does not support', Model, MODEL,
+                        isa='avx2' if platform.machine() == 'aarch64' else 'neon')
+
+    def test_bases(self):
+        for kind in (UsageError, FormatError, guerdon.TooLongError):
+            self.assertTrue(issubclass(kind, Error) and issubclass(kind, ValueError))
+        self.assertTrue(issubclass(guerdon.OutOfMemoryError, MemoryError))
+
+    def test_every_status_has_a_class(self):
+        from guerdon._call import STATUSES
+        from guerdon._errors import CLASSES
+        self.assertEqual(set(STATUSES.values()) - {'GD_OK'} - set(CLASSES), set())
+
+
+class Items(Case):
+    def setUp(self):
+        self.model = Model(MODEL)
+        self.addCleanup(self.model.close)
+
+    def test_sentences(self):
+        turn = {'role': 'user', 'content': 'a'}
+        for words, value in (
+                ('item 0 is 3: expected a text', 3),
+                ('item 0 is None: expected a text', None),
+                ('item 0 is [1, True]: expected a text', [1, True]),
+                ("item 0 is ['a', 'b']: expected a text", ['a', 'b']),
+                ('item 0 is [1.5]: expected a text', [1.5]),
+                ('has a token id that is no number from 0 to 4294967295', [-1]),
+                ('has a token id that is no number from 0 to 4294967295', [1 << 32]),
+                ('item 0 has the fields role, content: expected text', turn),
+                ('item 0 has the fields (none): expected text', {}),
+                ('item 0 has the fields prompt: expected text', {'prompt': 'a'}),
+                ('item 0 has the fields text, chosen: expected', {'text': 'a', 'chosen': 'b'}),
+                ('item 0: a message is', [turn, {'role': 'assistant'}]),
+                ('item 0: a message is', [{'role': 'user', 'content': 1}])):
+            with self.subTest(value):
+                self.assertSays(UsageError, words, self.model.items, [value])
+
+    def test_one_item_in_place_of_a_list(self):
+        self.assertSays(UsageError, "one item was given, 'abc': expected a list", self.model.score, 'abc')
+        self.assertSays(UsageError, 'one item was given', self.model.items, {'text': 'a'})
+        self.assertSays(UsageError, "responses is one text, 'abc'", self.model.rank, 'p', 'abc')
+        self.assertSays(UsageError, "'ab' is no pair", self.model.score_pairs, ['ab'])
+        self.assertSays(UsageError, "('a',) is no pair", self.model.score_pairs, [('a',)])
+
+    def test_closed(self):
+        self.model.close()
+        self.model.close()
+        self.assertTrue(self.model.closed)
+        self.assertIn('closed', repr(self.model))
+        for call in (lambda: self.model.score(['a']), self.model.inspect):
+            self.assertSays(UsageError, f'{MODEL} is closed', call)
+
+    def test_context(self):
+        with self.assertRaises(KeyError), Model(MODEL) as model:
+            raise KeyError('mine')
+        self.assertTrue(model.closed)
+
+    def test_notes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in os.listdir(ADAPTER):
+                shutil.copy(os.path.join(ADAPTER, name), folder)
+            with open(f'{folder}/README.md', 'w', encoding='utf-8') as file:
+                file.write('---\ntags:\n- reward-trainer\n---\n')
+            with self.assertWarnsRegex(guerdon.Note, 'TRL trained this'), Model(MODEL, adapter=folder) as model:
+                self.assertIn('TRL trained this', model.notes[0])
+        self.assertEqual(self.model.notes, [])
+
+    def test_training_needs_no_adapter(self):
+        with Model(MODEL, adapter=ADAPTER) as model:
+            self.assertSays(UsageError, 'this model was opened with an adapter', model.train, [], 'nowhere')
+
+
+if __name__ == '__main__':
+    unittest.main()
