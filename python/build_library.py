@@ -1,20 +1,22 @@
 """build_library.py - finds the C library for the extension, or builds it.
 
 Without a word, the sources beside this folder (in a source distribution: in the folder csrc) are configured and compiled
-in build/guerdon-TAG, and linked statically.  The environment can say otherwise:
+in build/guerdon-PLATFORM, and linked statically.  The environment can say otherwise:
     GUERDON_BUILD=DIR       a folder in which ../configure and make have run already
     GUERDON_INSTALL=system  an installed library, which pkg-config finds; the extension then needs it at run time
     GUERDON_CONFIGURE=..    more arguments for configure, such as --without-cuda
 """
 import os
-import platform
 import re
 import shlex
+import shutil
 import subprocess
+import sysconfig
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REQUIRES = 'jansson yaml-0.1 libpcre2-8 zlib libzstd'.split()
 DEFAULT_FLAGS = '-O2'
+CONFIGURED = 'configured-as'  # the command, so that another one starts anew
 
 
 def sources():
@@ -52,16 +54,29 @@ def pkg_config(*arguments):
         raise SystemExit(f'{shlex.join(command)}: {failure.stderr.strip()}') from failure
 
 
+def configured(folder):
+    """How this folder was configured, if it was."""
+    try:
+        with open(os.path.join(folder, CONFIGURED), encoding='utf-8') as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
 def build():
     """Configures and compiles what the extension needs; does nothing that is done already."""
     top = sources()
-    folder = os.path.join(HERE, 'build', f'guerdon-{platform.machine()}')
+    folder = os.path.join(HERE, 'build', f'guerdon-{sysconfig.get_platform()}')
     if not os.path.exists(os.path.join(top, 'configure')):
         run(['autoreconf', '-fi'], top)
-    os.makedirs(folder, exist_ok=True)
-    if not os.path.exists(os.path.join(folder, 'config.status')):
-        flags = [] if 'CFLAGS' in os.environ else [f'CFLAGS={DEFAULT_FLAGS}']
-        run([os.path.join(top, 'configure'), *flags, *shlex.split(os.environ.get('GUERDON_CONFIGURE', ''))], folder)
+    flags = [] if 'CFLAGS' in os.environ else [f'CFLAGS={DEFAULT_FLAGS}']
+    configure = [os.path.join(top, 'configure'), *flags, *shlex.split(os.environ.get('GUERDON_CONFIGURE', ''))]
+    if configured(folder) != repr(configure):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        run(configure, folder)
+        with open(os.path.join(folder, CONFIGURED), 'w', encoding='utf-8') as file:
+            file.write(repr(configure))
     run(['make', f'-j{len(os.sched_getaffinity(0))}', 'libgd-core.la'], folder)
     return folder
 

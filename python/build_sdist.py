@@ -20,7 +20,7 @@ def wanted(path):
 
 
 def list_files(top):
-    for where, folders, names in os.walk(top):
+    for where, folders, names in os.walk(top, followlinks=True):
         folders[:] = [f for f in folders if not f.startswith(('.', 'build', '__pycache__')) and f not in ('models', 'csrc')]
         for name in names:
             path = os.path.relpath(os.path.join(where, name), top)

@@ -24,6 +24,11 @@ __all__ = ['Model', 'Client', 'Item', 'Pairs', 'Ranking', 'Progress', 'Training'
            'train', 'Error', 'UsageError', 'FileError', 'FormatError', 'UnsupportedError', 'TooLongError', 'ItemError',
            'OutOfMemoryError', 'InterruptedCallError', 'DeviceError', 'BusyError', 'ServerError']
 
+for _class in (Model, Item, Pairs, Ranking, Progress, Training, Note, Error, UsageError, FileError, FormatError,
+               UnsupportedError, TooLongError, ItemError, OutOfMemoryError, InterruptedCallError, DeviceError, BusyError,
+               ServerError):
+    _class.__module__ = 'guerdon'  # where users find them
+
 
 def __getattr__(name: str) -> Any:
     """Client when it is first used: most programs need no HTTP."""

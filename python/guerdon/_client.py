@@ -154,7 +154,7 @@ class Client:
         answer = self._ask('/v1/reward', {'items': batch, **self._how})
         results = answer.get('results') if isinstance(answer, dict) else None
         if not isinstance(results, list) or len(results) != len(batch):
-            raise ServerError(f'{self.url}/v1/reward: the answer has no "results" with {len(batch)} elements')
+            raise ServerError(f'{self.url}/v1/reward: the answer has no "results" with {len(batch)} element{"s" * (len(batch) != 1)}')
         return results
 
     def _whole(self, values: Iterable[Any], progress: Report) -> list[Item]:

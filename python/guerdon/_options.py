@@ -17,15 +17,15 @@ HIDDEN = {'struct_size', 'report', 'problem', 'context', 'arguments', 'eval_coun
 UNITS = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 
 
-def _words(kind: Any) -> dict[str, int]:
+def words(kind: Any) -> dict[str, int]:
     """The words for an enum, as the program has them: GD_TRUNCATE_OLDEST_TURNS is oldest-turns."""
     names = kind.elements
     prefix = os.path.commonprefix(list(names.values()))
     prefix = prefix[:prefix.rindex('_') + 1]
-    words = {name[len(prefix):].lower().replace('_', '-'): value for value, name in names.items()}
+    found = {name[len(prefix):].lower().replace('_', '-'): value for value, name in names.items()}
     if prefix == 'GD_ADD_EOS_':  # "never" wins over what an adapter was trained with; no keyword doesn't
-        words['never'] = words.pop('off')
-    return words
+        found['never'] = found.pop('off')
+    return found
 
 
 def _size(name: str, value: Any) -> int:
@@ -68,10 +68,10 @@ def _text(name: str, value: Any) -> bytes:
 
 
 def _word(name: str, value: Any, kind: Any) -> int:
-    words = _words(kind)
-    if value not in words:
-        raise UsageError(f'{name}={value!r}: expected {", ".join(sorted(words, key=words.__getitem__))}')
-    return words[value]
+    choices = words(kind)
+    if not isinstance(value, str) or value not in choices:
+        raise UsageError(f'{name}={value!r}: expected {", ".join(sorted(choices, key=choices.__getitem__))}')
+    return choices[value]
 
 
 class Options:

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, Sequence, TypedDict, Union
+from typing import TYPE_CHECKING, Literal, Sequence, TypedDict, Union
 
-from typing_extensions import Unpack as Unpack
+if TYPE_CHECKING:
+    from typing_extensions import Unpack as Unpack
 
 Path = Union[str, 'os.PathLike[str]']
 Format = Literal['auto', 'jsonl', 'json', 'csv', 'tsv', 'text']

@@ -6,7 +6,7 @@ import sys
 import unittest
 from array import array
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ROOT = os.environ.get('GUERDON_TREE') or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GOLDEN = os.path.join(ROOT, 'tests', 'data', 'golden')
 MODEL, ADAPTER = os.path.join(GOLDEN, 'llama'), os.path.join(GOLDEN, 'llama-lora')
 PAIRS = os.path.join(ROOT, 'tests', 'data', 'hh-rlhf', 'harmless-base-test.jsonl.gz')
