@@ -105,7 +105,10 @@ class Model:
 
     def items(self, values: Iterable[Any], *, progress: Report = None) -> list[Item]:
         """Scores items: texts, conversations, token ids or records, with a result or an error for each."""
-        items, call = _items.Items(values), Call(progress)
+        return self._run(_items.Items(values), progress)
+
+    def _run(self, items: _items.Items, progress: Report) -> list[Item]:
+        call = Call(progress)
         try:
             with self._use() as handle:
                 status = lib.gd_score_items(handle, items.all, call.progress(), ffi.NULL, call.error)
@@ -139,10 +142,9 @@ class Model:
         return _results.ranking(self._whole([_items.answers(prompt, responses)], progress)[0])
 
     def tokenize(self, texts: Iterable[Any]) -> list[list[int]]:
-        """The token ids of texts, conversations, or records with one text."""
-        from ._tools import tokenize
-
-        return tokenize(self.path, texts, self._keywords)
+        """The token ids of texts, conversations, or records with one text, as they would be scored."""
+        items = self._run(_items.Items(texts, ids_only=True), None)
+        return list(_results.single_ids(_results.whole(items)))
 
     def inspect(self) -> dict[str, Any]:
         """What was understood of the model: sizes, head, rules, memory, warnings."""

@@ -23,6 +23,7 @@ class Item:
     dropped: bool = False
     steps: Optional[list[list[float]]] = None  # of each text, for a model that scores steps
     labels: Optional[list[dict[str, float]]] = None  # of each text, for a model that has values with names
+    ids: Optional[list[list[int]]] = None  # of each text, where they were asked for in place of scores
 
     @property
     def score(self) -> float:
@@ -68,16 +69,18 @@ class Ranking:
 def read(index: int, result: Any) -> Item:
     """A gd_item_result as an Item."""
     count = result.count
-    steps = labels = None
+    steps = labels = ids = None
     if result.steps != ffi.NULL:
         steps = [ffi.unpack(result.steps[i], result.step_counts[i]) for i in range(count)]
     if result.labels != ffi.NULL:
         names = [text_of(result.label_names[k]) or '' for k in range(result.label_count)]
         values = ffi.unpack(result.labels, count * len(names))
         labels = [dict(zip(names, values[i * len(names):])) for i in range(count)]
+    if result.ids != ffi.NULL:
+        ids = [ffi.unpack(result.ids[i], result.tokens[i]) for i in range(count)]
     return Item(index, STATUSES[result.status], text_of(result.error),
-                ffi.unpack(result.scores, count) if count else [], ffi.unpack(result.tokens, count) if count else [],
-                bool(result.truncated), bool(result.dropped), steps, labels)
+                ffi.unpack(result.scores, count) if result.scores != ffi.NULL else [], ffi.unpack(result.tokens, count) if count else [],
+                bool(result.truncated), bool(result.dropped), steps, labels, ids)
 
 
 def whole(items: list[Item]) -> list[Item]:
@@ -98,11 +101,27 @@ def single(items: list[Item]) -> Iterator[float]:
         yield item.score
 
 
+def single_ids(items: list[Item]) -> Iterator[list[int]]:
+    """The token ids of items with one text each; none of one that was dropped."""
+    for item in items:
+        if len(item.ids or []) > 1:
+            raise UsageError(f'item {item.index} has {len(item.tokens)} texts: expected one')
+        yield item.ids[0] if item.ids else []
+
+
+def _sides(item: Item) -> tuple[float, float]:
+    """The two scores of a pair; NaN if it was dropped."""
+    if item.dropped:
+        return float('nan'), float('nan')
+    if len(item.scores) != 2:
+        many = len(item.scores)
+        raise UsageError(f'item {item.index} has {many} score{"s" * (many != 1)}: a pair has two')
+    return item.scores[0], item.scores[1]
+
+
 def pairs(items: list[Item]) -> Pairs:
-    nothing = float('nan')
-    sides = [item.scores if len(item.scores) == 2 else [nothing, nothing] for item in items]
-    chosen, rejected = [side[0] for side in sides], [side[1] for side in sides]
-    return Pairs(floats(chosen), floats(rejected), floats(c - r for c, r in sides))
+    sides = [_sides(item) for item in items]
+    return Pairs(floats(side[0] for side in sides), floats(side[1] for side in sides), floats(c - r for c, r in sides))
 
 
 def ranking(item: Item) -> Ranking:

@@ -86,19 +86,34 @@ class Items(Case):
                 ('item 0 is [1.5]: expected a text', [1.5]),
                 ('has a token id that is no number from 0 to 4294967295', [-1]),
                 ('has a token id that is no number from 0 to 4294967295', [1 << 32]),
-                ('item 0 has the fields role, content: expected text', turn),
-                ('item 0 has the fields (none): expected text', {}),
-                ('item 0 has the fields prompt: expected text', {'prompt': 'a'}),
-                ('item 0 has the fields text, chosen: expected', {'text': 'a', 'chosen': 'b'}),
-                ('item 0: a message is', [turn, {'role': 'assistant'}]),
-                ('item 0: a message is', [{'role': 'user', 'content': 1}])):
+                ('where one part of a record is token ids, all of its parts are', {'prompt': 'a', 'response': [1]}),
+                ('where one part of a record is token ids, all of its parts are', {'chosen': [1], 'rejected': 'b'}),
+                ('cannot be written as JSON: keys must be', {'text': 'a', (1,): 'b'}),
+                ('cannot be written as JSON: ', {'text': b'\xff'})):
             with self.subTest(value):
                 self.assertSays(UsageError, words, self.model.items, [value])
+
+    def test_records_that_cannot_be_read(self):
+        """They are errors of their items, in the words of the library for a file."""
+        turn = {'role': 'user', 'content': 'a'}
+        for words, value in (
+                ('no "text", no "messages"', {}),
+                ('the field "response" is missing', {'prompt': 'a'}),
+                ('the fields "text" and "chosen" don\'t go together', {'text': 'a', 'chosen': 'b'}),
+                ('message 1 of the field "messages": its content is missing', [turn, {'role': 'assistant'}]),
+                ('the text has no tokens', [])):
+            with self.subTest(value):
+                good, bad = self.model.items(['a', value])
+                self.assertEqual(good.status, 'GD_OK')
+                self.assertEqual(bad.status, 'GD_EFORMAT')
+                self.assertIn(words, bad.error)
+                self.assertSays(FormatError, 'item 0: ', self.model.score, [value])
 
     def test_one_item_in_place_of_a_list(self):
         self.assertSays(UsageError, "one item was given, 'abc': expected a list", self.model.score, 'abc')
         self.assertSays(UsageError, 'one item was given', self.model.items, {'text': 'a'})
         self.assertSays(UsageError, "responses is one text, 'abc'", self.model.rank, 'p', 'abc')
+        self.assertSays(UsageError, 'item 1 has 1 score: a pair has two', self.model.score_pairs, [('a', 'b'), {'text': 'a'}])
         self.assertSays(UsageError, "'ab' is no pair", self.model.score_pairs, ['ab'])
         self.assertSays(UsageError, "('a',) is no pair", self.model.score_pairs, [('a',)])
 

@@ -79,6 +79,30 @@ class Scores(Case):
             self.assertBits(model.score([TURNS, records[1]]), [line['score'] for line in lines])
             self.assertBits(model.score(records), [line['score'] for line in lines])
 
+    def test_records_of_every_kind(self):
+        """What a file may have, with tools and parts of contents; fields of others don't matter, nor do their types."""
+        tool = {'type': 'function', 'function': {'name': 'boil', 'description': 'Boils.', 'parameters': {}}}
+        called = [TURNS[0], {'role': 'assistant', 'content': '', 'tool_calls': [
+            {'type': 'function', 'function': {'name': 'boil', 'arguments': {'what': 'tea'}}}]}]
+        records = [{'messages': called, 'tools': [tool]},
+                   {'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'Is tea hot?'}]}, TURNS[1]]},
+                   {'prompt': TURNS[:1], 'response': 'Yes.', 'id': 7}]
+        with Model(MODEL, chat_format='qwen2.5') as model:
+            lines = program('score', '--chat-format', 'qwen2.5', records=records)
+            self.assertBits(model.score([*records[:2], {**records[2], 'seen': {1, 2}, 'at': (3,)}]),
+                            [line['score'] for line in lines])
+            self.assertEqual([item.tokens for item in model.items(records)], [[line['tokens']] for line in lines])
+
+    def test_ids_in_records(self):
+        prompt, chosen, rejected = [40, 82], [1315, 64], [278]
+        wanted = self.model.score([prompt + chosen, prompt + rejected])
+        for pair in ((prompt, chosen, rejected), {'prompt': prompt, 'chosen': chosen, 'rejected': rejected},
+                     (prompt + chosen, prompt + rejected)):
+            found = self.model.score_pairs([pair])
+            self.assertBits([found.chosen[0], found.rejected[0]], wanted)
+        self.assertBits(self.model.rank(prompt, [chosen, rejected]).scores, wanted)
+        self.assertBits(self.model.score([{'prompt': prompt, 'response': chosen}]), wanted[:1])
+
     def test_options(self):
         with Model(MODEL, adapter=ADAPTER, precision='fp32', threads=1, memory='1G', share_prefix=False, add_eos='auto',
                    normalize='1,2') as model:
