@@ -3,6 +3,7 @@ import json
 import statistics
 import time
 
+import python_rows
 import train_rows
 from tools import AVX2_ONLY, LIMITS, PAIRS, Missing, median
 
@@ -406,6 +407,11 @@ def growth(tools):
     return result(figure, spread <= 0.1, seconds_per_row=per_row, attention=fit)
 
 
+def python_row(measure, tools):
+    figure, reached, details = measure(tools)
+    return result(figure, reached, **details)
+
+
 ROWS = {
     'matmul-bf16': Row('matmul, M >= 256 rows, AVX512_BF16',
                        '>= 0.95 (7B shapes) and >= 0.91 (0.5B) of peak; ahead of oneDNN', matmul_bf16),
@@ -430,4 +436,6 @@ ROWS = {
     'growth': Row('cost growth', 'time per row constant within 10 % from 1,000 to 100,000 rows', growth),
     **{name: Row(what, target, lambda tools, measure=measure: training(measure, tools))
        for name, (what, target, measure) in train_rows.ROWS.items()},
+    **{name: Row(what, target, lambda tools, measure=measure: python_row(measure, tools))
+       for name, (what, target, measure) in python_rows.ROWS.items()},
 }

@@ -74,12 +74,12 @@ class Call:
         if failure is not None:
             raise failure
 
-    def json(self, status: int, text: Any, accept: tuple[int, ...] = ()) -> Any:
+    def json(self, status: int, text: Any, accept: tuple[int, ...] = ()) -> dict[str, Any]:
         """What the library returned as JSON, which is freed."""
         try:
             if self.raised is not None or status not in accept:
                 self.check(status)
-            return None if text[0] == ffi.NULL else json.loads(ffi.string(text[0]))
+            return {} if text[0] == ffi.NULL else dict(json.loads(ffi.string(text[0])))
         finally:
             lib.gd_string_free(text[0])
 

@@ -180,18 +180,17 @@ class Client:
 
     def inspect(self) -> dict[str, Any]:
         """What the server says of its model."""
-        return self._ask('/info')
+        return dict(self._ask('/info'))
 
     def eval(self, input: _files.Input, *, progress: Report = None, **options: 'Unpack[EvalOptions]') -> dict[str, Any]:
         """Evaluates the model on preferences, a file of JSON lines or records: the server scores, and the figures are made
         here."""
         from ._tools import judge
 
-        path = isinstance(input, (str, os.PathLike))
-        records = _files.read(os.fspath(input)) if path else [_files.record(one) for one in input]
+        records = _files.records(input)
         with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
             scores = os.path.join(folder, 'scores.jsonl')
             _files.write_scores(scores, self.items(records, progress=progress))
             with _files.as_path(records) as source:
-                return judge(source, scores, **options)
+                return judge(source, scores, options)
 

@@ -65,3 +65,10 @@ def write_scores(path: str, items: Iterable[Item]) -> None:
     with open(path, 'w', encoding='utf-8') as file:
         for item in (one for one in items if not one.dropped):
             file.write(json.dumps(_line(item)) + '\n')
+
+
+def records(given: Input) -> list[Any]:
+    """Records in memory, or those of a file of JSON lines."""
+    if isinstance(given, (str, os.PathLike)):
+        return read(os.fspath(given))
+    return [record(one) for one in given]

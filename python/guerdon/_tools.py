@@ -70,7 +70,7 @@ def train(path: 'str | os.PathLike[str]', train: _files.Input, output: 'str | os
     return call.json(status, text)
 
 
-def judge(source: str, scores: str, **options: Any) -> dict[str, Any]:
+def judge(source: str, scores: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of eval for records in a file, whose scores are in another."""
     call, text = Call(), ffi.new('char **')
     how = Options('gd_eval_options', options, {'input': source, 'from_scores': scores})

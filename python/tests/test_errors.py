@@ -7,7 +7,8 @@ import unittest
 
 import guerdon
 from common import ADAPTER, MODEL, Case
-from guerdon import Error, FileError, FormatError, Model, UsageError
+from guerdon import Error, FileError, FormatError, Model, UsageError, _options
+from guerdon._guerdon import ffi, lib
 
 
 class Arguments(Case):
@@ -43,6 +44,21 @@ class Arguments(Case):
         for size in ('1G', '1.5G', '900M', '1GB', '1GiB', '1g', 1 << 30, '1073741824', 1e9):
             with self.subTest(size), Model(MODEL, memory=size) as model:
                 self.assertEqual(len(model.score(['a'])), 1)
+
+    def test_bytes(self):
+        for size, wanted in (('2G', 2 << 30), ('1.5G', 3 << 29), ('2GB', 2 * 10**9), ('2GiB', 2 << 30), ('900m', 900 << 20),
+                             ('1T', 1 << 40), ('512', 512), (7, 7)):
+            self.assertEqual(_options.Options('gd_options', {'memory': size}).struct.memory, wanted, size)
+
+    def test_never_wins_over_the_adapter(self):
+        self.assertEqual(_options.Options('gd_options', {'add_eos': 'never'}).struct.add_eos, lib.GD_ADD_EOS_OFF)
+        self.assertEqual(_options.Options('gd_options', {}).struct.add_eos, lib.GD_ADD_EOS_NEVER)
+
+    def test_lists_and_numbers(self):
+        how = _options.Options('gd_train_options', {'evals': ['a', 'NAME=b'], 'epochs': 0.5}).struct
+        self.assertEqual([ffi.string(how.evals[i]) for i in range(how.eval_count)], [b'a', b'NAME=b'])
+        self.assertEqual((how.epochs.given, how.epochs.value, how.clip.given), (1, 0.5, 0))
+        self.assertEqual(_options.Options('gd_train_options', {'evals': 'abc'}).struct.eval_count, 1)
 
     def test_none_is_the_default(self):
         with Model(MODEL, adapter=None, memory=None, truncate=None) as model, Model(MODEL) as other:
