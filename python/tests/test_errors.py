@@ -55,7 +55,8 @@ class Arguments(Case):
         self.assertEqual(_options.Options('gd_options', {}).struct.add_eos, lib.GD_ADD_EOS_NEVER)
 
     def test_lists_and_numbers(self):
-        how = _options.Options('gd_train_options', {'evals': ['a', 'NAME=b'], 'epochs': 0.5}).struct
+        options = _options.Options('gd_train_options', {'evals': ['a', 'NAME=b'], 'epochs': 0.5})
+        how = options.struct
         self.assertEqual([ffi.string(how.evals[i]) for i in range(how.eval_count)], [b'a', b'NAME=b'])
         self.assertEqual((how.epochs.given, how.epochs.value, how.clip.given), (1, 0.5, 0))
         self.assertEqual(_options.Options('gd_train_options', {'evals': 'abc'}).struct.eval_count, 1)
