@@ -69,5 +69,5 @@ def overhead(tools):
 
 ROWS = {
     'python-start': ('Python: start, import guerdon and a first score of SmolLM2-135M', '<= 0.5 s', first_score),
-    'python-overhead': ('Python: time added to the library\'s own, 1,000 short texts, SmolLM2-135M', '<= 2 %', overhead),
+    'python-overhead': ("Python: time added to the library's own, 1,000 short texts, SmolLM2-135M", '<= 2 %', overhead),
 }

@@ -1,7 +1,7 @@
 """build_library.py - finds the C library for the extension, or builds it.
 
-Without a word, the sources beside this folder (in a source distribution: in the folder csrc) are configured and compiled
-in build/guerdon-PLATFORM, and linked statically.  The environment can say otherwise:
+Without a word, the sources beside this folder (in a source distribution: in the folder csrc) are configured and
+compiled in build/guerdon-PLATFORM, and linked statically.  The environment can say otherwise:
     GUERDON_BUILD=DIR       a folder in which ../configure and make have run already
     GUERDON_INSTALL=system  an installed library, which pkg-config finds; the extension then needs it at run time
     GUERDON_CONFIGURE=..    more arguments for configure, such as --without-cuda
@@ -34,14 +34,15 @@ def version():
 
 def run(arguments, where):
     print(f'({where}) {shlex.join(arguments)}', flush=True)
-    environment = {name: value for name, value in os.environ.items() if name not in ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL')}
+    outer = ('MAKEFLAGS', 'MFLAGS', 'MAKELEVEL')  # of a make that runs this
+    environment = {name: value for name, value in os.environ.items() if name not in outer}
     try:
         subprocess.run(arguments, cwd=where, env=environment, check=True)
     except FileNotFoundError:
         raise SystemExit(f'{arguments[0]} is needed to build Guerdon, and is not installed') from None
     except subprocess.CalledProcessError as failure:
-        raise SystemExit(f'{shlex.join(arguments)} failed in {where}: its messages are above. README.md, "Building by hand", '
-                         'lists the packages that Guerdon is built from') from failure
+        raise SystemExit(f'{shlex.join(arguments)} failed in {where}: its messages are above. README.md, "Building by '
+                         'hand", lists the packages that Guerdon is built from') from failure
 
 
 def pkg_config(*arguments):

@@ -9,6 +9,7 @@ from build_library import sources
 
 FOLDERS = ('src', 'backends', 'quant-free')
 TOP = ('configure.ac', 'Makefile.am', 'guerdon.pc.in', 'LICENSE')
+SKIPPED = ('models', 'csrc', '__pycache__')
 GENERATED = ('.o', '.lo', '.la', '.a', '.so', '.dirstamp')
 
 
@@ -21,7 +22,7 @@ def wanted(path):
 
 def list_files(top):
     for where, folders, names in os.walk(top, followlinks=True):
-        folders[:] = [f for f in folders if not f.startswith(('.', 'build', '__pycache__')) and f not in ('models', 'csrc')]
+        folders[:] = [f for f in folders if f not in SKIPPED and not f.startswith(('.', 'build'))]
         for name in names:
             path = os.path.relpath(os.path.join(where, name), top)
             if wanted(path):

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from ._client import Client
 
 __version__: str = _ffi.string(_lib.gd_version()).decode()
-__all__ = ['Model', 'Client', 'Item', 'Pairs', 'Ranking', 'Progress', 'Training', 'Note', 'inspect', 'backends', 'models',
-           'train', 'Error', 'UsageError', 'FileError', 'FormatError', 'UnsupportedError', 'TooLongError', 'ItemError',
-           'OutOfMemoryError', 'InterruptedCallError', 'DeviceError', 'BusyError', 'ServerError']
+__all__ = ['Model', 'Client', 'Item', 'Pairs', 'Ranking', 'Progress', 'Training', 'Note', 'inspect', 'backends',
+           'models', 'train', 'Error', 'UsageError', 'FileError', 'FormatError', 'UnsupportedError', 'TooLongError',
+           'ItemError', 'OutOfMemoryError', 'InterruptedCallError', 'DeviceError', 'BusyError', 'ServerError']
 
 for _class in (Model, Item, Pairs, Ranking, Progress, Training, Note, Error, UsageError, FileError, FormatError,
-               UnsupportedError, TooLongError, ItemError, OutOfMemoryError, InterruptedCallError, DeviceError, BusyError,
-               ServerError):
+               UnsupportedError, TooLongError, ItemError, OutOfMemoryError, InterruptedCallError, DeviceError,
+               BusyError, ServerError):
     _class.__module__ = 'guerdon'  # where users find them
 
 

@@ -42,8 +42,8 @@ def text_of(pointer: Any) -> Optional[str]:
 
 
 class Call:
-    """Holds what one call needs.  An exception that the progress function raises, or Ctrl-C, stops the call after a batch,
-    and check() raises it."""
+    """Holds what one call needs.  An exception that the progress function raises, or Ctrl-C, stops the call after a
+    batch, and check() raises it."""
 
     def __init__(self, progress: Optional[Callable[[Any], Any]] = None,
                  problem: Optional[Callable[[int, str], Any]] = None) -> None:

@@ -72,13 +72,14 @@ def _wait(headers: Any) -> float:
 class Client:
     """A server's reward model, with the methods of Model but train.
 
-    url: such as "http://127.0.0.1:8080"; key: the server's key, if it has one; timeout: seconds that one request may take;
-    patience: seconds for which a server that has too much to do is asked again; batch: items in a request; truncate,
-    max_length, adapter: for each request, as the server allows.
+    url: such as "http://127.0.0.1:8080"; key: the server's key, if it has one; timeout: seconds that one request may
+    take; patience: seconds for which a server that has too much to do is asked again; batch: items in a request;
+    truncate, max_length, adapter: for each request, as the server allows.
     """
 
-    def __init__(self, url: str, *, key: Optional[str] = None, timeout: float = 600, patience: float = 600, batch: int = 512,
-                 truncate: Optional[str] = None, max_length: Optional[int] = None, adapter: Optional[str] = None) -> None:
+    def __init__(self, url: str, *, key: Optional[str] = None, timeout: float = 600, patience: float = 600,
+                 batch: int = 512, truncate: Optional[str] = None, max_length: Optional[int] = None,
+                 adapter: Optional[str] = None) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ('http', 'https') or not parts.hostname:
             raise UsageError(f'url={url!r}: expected a server such as "http://127.0.0.1:8080"')
@@ -121,7 +122,8 @@ class Client:
                 if failure.code not in (429, 503):
                     raise ServerError(f'{self.url}{path}: {failure.code}: {said}', http_status=failure.code) from None
                 if time.monotonic() + wait > until:
-                    raise BusyError(f'{self.url}{path}: {failure.code} for {self.patience:g} s: {said}', 'GD_EBUSY') from None
+                    said = f'{failure.code} for {self.patience:g} s: {said}'
+                    raise BusyError(f'{self.url}{path}: {said}', 'GD_EBUSY') from None
             except OSError as failure:
                 why = getattr(failure, 'reason', failure)
                 raise ServerError(f'{self.url}{path}: {why}') from failure
@@ -154,7 +156,8 @@ class Client:
         answer = self._ask('/v1/reward', {'items': batch, **self._how})
         results = answer.get('results') if isinstance(answer, dict) else None
         if not isinstance(results, list) or len(results) != len(batch):
-            raise ServerError(f'{self.url}/v1/reward: the answer has no "results" with {len(batch)} element{"s" * (len(batch) != 1)}')
+            elements = f'{len(batch)} element{"s" * (len(batch) != 1)}'
+            raise ServerError(f'{self.url}/v1/reward: the answer has no "results" with {elements}')
         return results
 
     def _whole(self, values: Iterable[Any], progress: Report) -> list[Item]:
@@ -183,8 +186,8 @@ class Client:
         return dict(self._ask('/info'))
 
     def eval(self, input: _files.Input, *, progress: Report = None, **options: 'Unpack[EvalOptions]') -> dict[str, Any]:
-        """Evaluates the model on preferences, a file of JSON lines or records: the server scores, and the figures are made
-        here."""
+        """Evaluates the model on preferences, a file of JSON lines or records: the server scores, and the figures are
+        made here."""
         from ._tools import judge
 
         records = _files.records(input)

@@ -20,9 +20,10 @@ def is_conversation(value: Any) -> bool:
 
 def is_ids(value: Any) -> bool:
     """Whether these are token ids: a list, a tuple or an array of whole numbers."""
-    if isinstance(value, (str, bytes, Mapping)) or value is None or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         return False
-    return getattr(value, 'ndim', 1) == 1 and all(hasattr(one, '__index__') and not isinstance(one, bool) for one in value)
+    flat = getattr(value, 'ndim', 1) == 1
+    return flat and all(hasattr(one, '__index__') and not isinstance(one, bool) for one in value)
 
 
 def _parts(record: Mapping[str, Any]) -> Iterator[Any]:
@@ -99,7 +100,8 @@ class Items:
         kind, parts = next(((kind, parts) for kind, parts in kinds if all(map(is_ids, parts))), (None, []))
         prompt = record.get('prompt')
         if kind is None or not (prompt is None or is_ids(prompt)):
-            raise UsageError(f'{where} is {record!r:.80}: where one part of a record is token ids, all of its parts are')
+            raise UsageError(f'{where} is {record!r:.80}: where one part of a record is token ids, all of its parts '
+                             'are')
         item.kind = getattr(lib, kind)
         item.parts = array = self._keep(ffi.new('gd_part[]', len(parts)))
         item.part_count = len(parts)
@@ -133,7 +135,8 @@ def pair(value: Any) -> Mapping[str, Any]:
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         names = ('prompt', 'chosen', 'rejected')[3 - len(value):]
         return dict(zip(names, value))
-    raise UsageError(f'{value!r:.80} is no pair: expected a record with chosen and rejected, or (prompt, chosen, rejected)')
+    raise UsageError(f'{value!r:.80} is no pair: expected a record with chosen and rejected, or (prompt, chosen, '
+                     'rejected)')
 
 
 

@@ -67,8 +67,8 @@ class Model:
     def _use(self) -> Iterator[Any]:
         """The handle, for one call at a time."""
         if os.getpid() != self._process:
-            raise UsageError(f'{self.path} was opened by process {self._process}, and does not follow a fork to process '
-                             f'{os.getpid()}: open it there')
+            raise UsageError(f'{self.path} was opened by process {self._process}, and does not follow a fork to '
+                             f'process {os.getpid()}: open it there')
         if self._user == threading.get_ident():
             raise UsageError('a progress function cannot use the model whose call it watches')
         with self._lock:
@@ -177,7 +177,7 @@ class Model:
         from ._tools import train as start
 
         if self._keywords.get('adapter') is not None:
-            raise UsageError('this model was opened with an adapter: to continue its training, open the model without it, '
-                             'and give init_adapter')
+            raise UsageError('this model was opened with an adapter: to continue its training, open the model without '
+                             'it, and give init_adapter')
         kept = {name: value for name, value in self._keywords.items() if name not in ('adapter', 'max_length')}
         return start(self.path, train, output, progress=progress, model=kept, **options)

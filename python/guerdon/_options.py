@@ -1,7 +1,7 @@
 """Keywords of Python as structs of options: the structs say themselves what members they have, and of which type.
 
-A keyword has the name of the program's flag, with _ for -; its value is what the flag takes: a text or a path, a number,
-one of some words, True or False.
+A keyword has the name of the program's flag, with _ for -; its value is what the flag takes: a text or a path, a
+number, one of some words, True or False.
 """
 from __future__ import annotations
 

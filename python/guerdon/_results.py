@@ -78,8 +78,9 @@ def read(index: int, result: Any) -> Item:
         labels = [dict(zip(names, values[i * len(names):])) for i in range(count)]
     if result.ids != ffi.NULL:
         ids = [ffi.unpack(result.ids[i], result.tokens[i]) for i in range(count)]
-    return Item(index, STATUSES[result.status], text_of(result.error),
-                ffi.unpack(result.scores, count) if result.scores != ffi.NULL else [], ffi.unpack(result.tokens, count) if count else [],
+    scores = ffi.unpack(result.scores, count) if result.scores != ffi.NULL else []
+    tokens = ffi.unpack(result.tokens, count) if count else []
+    return Item(index, STATUSES[result.status], text_of(result.error), scores, tokens,
                 bool(result.truncated), bool(result.dropped), steps, labels, ids)
 
 

@@ -54,12 +54,12 @@ def tokenize(path: 'str | os.PathLike[str]', texts: Iterable[Any], options: Mapp
     return [line['ids'] for line in lines]
 
 
-def train(path: 'str | os.PathLike[str]', train: _files.Input, output: 'str | os.PathLike[str]', *, progress: Report = None,
-          model: Mapping[str, Any] = {}, **options: 'Unpack[TrainOptions]') -> dict[str, Any]:
+def train(path: 'str | os.PathLike[str]', train: _files.Input, output: 'str | os.PathLike[str]', *,
+          progress: Report = None, model: Mapping[str, Any] = {}, **options: 'Unpack[TrainOptions]') -> dict[str, Any]:
     """Trains an adapter, or with full=True all weights, on preferences: a file or records.  Returns what the run did.
 
-    model: keywords for the model, such as threads, memory or max_length.  Ctrl-C stops after a checkpoint; the same call
-    continues from there.
+    model: keywords for the model, such as threads, memory or max_length.  Ctrl-C stops after a checkpoint; the same
+    call continues from there.
     """
     call, text = Call(progress), ffi.new('char **')
     opened = Options('gd_options', model, {'model': path})

@@ -16,8 +16,8 @@ PROGRAM = os.environ.get('GUERDON_PROGRAM', os.path.join(ROOT, 'build', 'guerdon
 def program(command, *arguments, records=(), ok=(0,)):
     """The lines that the program prints for these records."""
     text = ''.join(json.dumps(one) + '\n' for one in records)
-    done = subprocess.run([PROGRAM, command, '--model', MODEL, '--quiet', '--input', '-', *arguments], input=text.encode(),
-                          capture_output=True, check=False)
+    done = subprocess.run([PROGRAM, command, '--model', MODEL, '--quiet', '--input', '-', *arguments],
+                          input=text.encode(), capture_output=True, check=False)
     if done.returncode not in ok:
         raise AssertionError(f'guerdon {command}: {done.returncode}: {done.stderr.decode()}')
     return [json.loads(line) for line in done.stdout.splitlines()]

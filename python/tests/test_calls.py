@@ -133,7 +133,7 @@ class Threads(Case):
             self.assertTrue(model.closed)
 
     def test_the_interpreter_runs_meanwhile(self):
-        """The lock of the interpreter is released: another thread counts while a call, which nothing watches, computes."""
+        """The lock of the interpreter is released: another thread counts while a call that nothing watches computes."""
         with Model(MODEL, threads=1) as model:
             counted = []
 
@@ -207,8 +207,8 @@ class Long(Case):
 
             with self.assertRaises(KeyError):
                 model.train(self.PAIRS, f'{folder}/again', lora_r=2, max_steps=2, batch_size=2, progress=stop)
-            self.assertSays(UsageError, 'lora_r=0.5: expected a whole number', model.train, self.PAIRS, f'{folder}/third',
-                            lora_r=0.5)
+            self.assertSays(UsageError, 'lora_r=0.5: expected a whole number', model.train, self.PAIRS,
+                            f'{folder}/third', lora_r=0.5)
 
     def test_inspect(self):
         with Model(MODEL) as model:

@@ -19,8 +19,9 @@ def line(item, record):
     if 'responses' in record:
         return {'index': item.index, 'scores': scores, 'tokens': item.tokens}
     if 'chosen' in record:
-        return {'index': item.index, 'chosen': scores[0], 'rejected': scores[1], 'margin': item.margin, 'tokens': item.tokens}
-    return {'index': item.index, 'score': scores[0], 'tokens': item.tokens[0], **({'truncated': True} if item.truncated else {})}
+        return {'index': item.index, 'chosen': scores[0], 'rejected': scores[1], 'margin': item.margin,
+                'tokens': item.tokens}
+    return {'index': item.index, 'score': scores[0], 'tokens': item.tokens[0]}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -105,7 +106,8 @@ class Served(Case):
         self.assertEqual(failure.status, 'GD_EBUSY')
 
     def test_troubles(self):
-        failure = self.assertSays(ServerError, '/v1/reward: 401: the key is missing or wrong', Client(self.url).score, ['a'])
+        stranger = Client(self.url)
+        failure = self.assertSays(ServerError, '/v1/reward: 401: the key is missing or wrong', stranger.score, ['a'])
         self.assertEqual(failure.http_status, 401)
         for words, trouble in (
                 ('500: out of order', (500, b'out of order')),

@@ -46,8 +46,8 @@ class Arguments(Case):
                 self.assertEqual(len(model.score(['a'])), 1)
 
     def test_bytes(self):
-        for size, wanted in (('2G', 2 << 30), ('1.5G', 3 << 29), ('2GB', 2 * 10**9), ('2GiB', 2 << 30), ('900m', 900 << 20),
-                             ('1T', 1 << 40), ('512', 512), (7, 7)):
+        for size, wanted in (('2G', 2 << 30), ('1.5G', 3 << 29), ('2GB', 2 * 10**9), ('2GiB', 2 << 30),
+                             ('900m', 900 << 20), ('1T', 1 << 40), ('512', 512), (7, 7)):
             self.assertEqual(_options.Options('gd_options', {'memory': size}).struct.memory, wanted, size)
 
     def test_never_wins_over_the_adapter(self):
@@ -130,7 +130,8 @@ class Items(Case):
         self.assertSays(UsageError, "one item was given, 'abc': expected a list", self.model.score, 'abc')
         self.assertSays(UsageError, 'one item was given', self.model.items, {'text': 'a'})
         self.assertSays(UsageError, "responses is one text, 'abc'", self.model.rank, 'p', 'abc')
-        self.assertSays(UsageError, 'item 1 has 1 score: a pair has two', self.model.score_pairs, [('a', 'b'), {'text': 'a'}])
+        self.assertSays(UsageError, 'item 1 has 1 score: a pair has two', self.model.score_pairs,
+                        [('a', 'b'), {'text': 'a'}])
         self.assertSays(UsageError, "'ab' is no pair", self.model.score_pairs, ['ab'])
         self.assertSays(UsageError, "('a',) is no pair", self.model.score_pairs, [('a',)])
 

@@ -106,14 +106,15 @@ class Scores(Case):
     def test_options(self):
         with Model(MODEL, adapter=ADAPTER, precision='fp32', threads=1, memory='1G', share_prefix=False, add_eos='auto',
                    normalize='1,2') as model:
-            lines = program('score', '--adapter', ADAPTER, '--precision', 'fp32', '--add-eos', 'auto', '--normalize', '1,2',
-                            records=[{'text': text} for text in TEXTS])
+            lines = program('score', '--adapter', ADAPTER, '--precision', 'fp32', '--add-eos', 'auto',
+                            '--normalize', '1,2', records=[{'text': text} for text in TEXTS])
             self.assertBits(model.score(TEXTS), [line['score'] for line in lines])
 
     def test_truncation(self):
         texts = ['word ' * 400, 'a']
         with Model(MODEL, max_length=16, truncate='left') as model:
-            lines = program('score', '--max-length', '16', '--truncate', 'left', records=[{'text': text} for text in texts])
+            lines = program('score', '--max-length', '16', '--truncate', 'left',
+                            records=[{'text': text} for text in texts])
             items = model.items(texts)
             self.assertBits([item.score for item in items], [line['score'] for line in lines])
             self.assertEqual([item.truncated for item in items], [True, False])

@@ -1,5 +1,6 @@
 #!/bin/sh
-# package.sh - builds the package for Python with the library of this build, as a wheel, installs it, and runs its tests.
+# package.sh - builds the package for Python, with the library of this build, as a wheel, installs it, and runs its
+# tests.
 . "${srcdir:-.}/tests/python/common.sh"
 case ${SANITIZER_FLAGS-} in
 *address*)
@@ -21,7 +22,8 @@ case $wheel in
 */guerdon-[0-9]*-cp310-abi3-*.whl) ;;
 *) fail "the wheel is called $wheel" ;;
 esac
-"$python" -m pip install -q --no-deps --target "$work/site" "$wheel" >"$work/log" 2>&1 || { cat "$work/log"; fail "pip install"; }
+"$python" -m pip install -q --no-deps --target "$work/site" "$wheel" >"$work/log" 2>&1 ||
+    { cat "$work/log"; fail "pip install"; }
 for file in py.typed _guerdon.abi3.so _guerdon.pyi; do
     [ -f "$work/site/guerdon/$file" ] || fail "the wheel lacks $file"
 done
@@ -32,5 +34,6 @@ nm -D --defined-only "$work/site/guerdon/_guerdon.abi3.so" >"$work/names" 2>/dev
 
 cp -R "$srcdir/python/tests" "$work/tests"
 # shellcheck disable=SC2086 # a command and its arguments
-(cd "$work/tests" && GUERDON_TREE=$srcdir GUERDON_PROGRAM=$build/guerdon PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1 \
-    $tested "$python" -W error::ResourceWarning -m unittest -b 2>&1) || fail "the tests of the package"
+(cd "$work/tests" && GUERDON_TREE=$srcdir GUERDON_PROGRAM=$build/guerdon \
+    PYTHONPATH=$work/site PYTHONDONTWRITEBYTECODE=1 $tested "$python" -W error::ResourceWarning -m unittest -b 2>&1) ||
+    fail "the tests of the package"

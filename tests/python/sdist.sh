@@ -15,7 +15,8 @@ tar tzf "$sdist" | sed 's,^[^/]*/,,' >"$work/list"
 for file in LICENSE csrc/configure csrc/src/include/guerdon.h csrc/backends/backend.h guerdon/py.typed setup.py; do
     grep -qx "$file" "$work/list" || fail "the source distribution lacks $file"
 done
-grep '\.l\{0,1\}o$\|\.a$\|\.so$\|__pycache__\|^csrc/build/' "$work/list" && fail "the source distribution has what was built"
+grep '\.l\{0,1\}o$\|\.a$\|\.so$\|__pycache__\|^csrc/build/' "$work/list" &&
+    fail "the source distribution has what was built"
 
 # no program of autoconf's may be needed
 mkdir "$work/bin"
@@ -23,8 +24,9 @@ for name in autoreconf autoconf automake aclocal autoheader libtoolize; do
     printf '#!/bin/sh\necho "%s was called"\nexit 1\n' $name >"$work/bin/$name"
 done
 chmod +x "$work"/bin/*
-PATH=$work/bin:$PATH CFLAGS=-O0 GUERDON_CONFIGURE=--without-cuda "$python" -m pip install -q --no-build-isolation --no-deps \
-    --target "$work/site" "$sdist" >"$work/log" 2>&1 || { cat "$work/log"; fail "pip install of the source distribution"; }
+PATH=$work/bin:$PATH CFLAGS=-O0 GUERDON_CONFIGURE=--without-cuda "$python" -m pip install -q --no-build-isolation \
+    --no-deps --target "$work/site" "$sdist" >"$work/log" 2>&1 ||
+    { cat "$work/log"; fail "pip install of the source distribution"; }
 model=$srcdir/tests/data/golden/qwen2
 "$build/guerdon" score --quiet --model "$model" 'Is tea hot?' a | sed 's/.*"score":\([^,]*\),.*/\1/' >"$work/want"
 PYTHONPATH=$work/site "$python" -c "
