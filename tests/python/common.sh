@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # common.sh - what the tests of the package share; sourced.  It sets python, an interpreter in build/venv with what
 # builds the package, and skips the test if there can't be one.
 LC_ALL=C.UTF-8
@@ -36,7 +37,9 @@ flock -u 9
 
 # copy_tree DIR: the source tree as links, but for its folder python, in which the build writes.
 copy_tree() {
-    mkdir "$1" && ln -s "$srcdir"/* "$1" && rm -f "$1/python" && cp -R "$srcdir/python" "$1/python" || fail "no copy"
+    mkdir "$1" && ln -s "$srcdir"/* "$1" || fail "no copy of the tree"
+    rm -f "$1/python"
+    cp -R "$srcdir/python" "$1/python"
     chmod -R u+w "$1/python"
     rm -rf "$1/python/build" "$1/python/dist" "$1"/python/*.egg-info
 }
