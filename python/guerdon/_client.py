@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from array import array
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from . import _files, _items, _results
@@ -28,6 +29,8 @@ def _record(value: Any, index: int) -> Any:
     """An item as the server reads it."""
     if _items.is_text(value):
         return {'text': value if isinstance(value, str) else value.decode('utf-8')}
+    if isinstance(value, Mapping) and _items.has_ids(value):
+        raise UsageError(f'item {index} is {value!r:.80}: a server takes token ids alone, and not in a record')
     if isinstance(value, Mapping):
         return dict(value)
     if _items.is_conversation(value):
@@ -37,20 +40,26 @@ def _record(value: Any, index: int) -> Any:
     raise UsageError(f'item {index} is {value!r:.80}: expected {_items.FORMS}')
 
 
+def _float32(values: Iterable[float]) -> list[float]:
+    """Numbers of JSON, of nine digits, as the float32 that they stand for."""
+    return array('f', values).tolist()
+
+
 def _item(index: int, answer: Mapping[str, Any]) -> Item:
     """An element of the answer as an Item."""
     if 'error' in answer:
         return Item(index, answer.get('status', 'GD_EITEM'), str(answer['error']), [], [])
     if 'chosen' in answer:
-        scores = [answer['chosen'], answer['rejected']]
+        scores = _float32([answer['chosen'], answer['rejected']])
     else:
-        scores = answer['scores'] if 'scores' in answer else [answer['score']] if 'score' in answer else []
-    tokens = answer.get('tokens', [])
-    steps, labels = answer.get('steps'), answer.get('labels')
+        scores = _float32(answer['scores'] if 'scores' in answer else [answer['score']] if 'score' in answer else [])
+    tokens, steps, labels = answer.get('tokens', []), answer.get('steps'), answer.get('labels')
+    if steps is not None:
+        steps = [_float32(one) for one in (steps if not steps or isinstance(steps[0], list) else [steps])]
+    if labels is not None:
+        labels = [dict(zip(one, _float32(one.values()))) for one in (labels if isinstance(labels, list) else [labels])]
     return Item(index, 'GD_OK', None, scores, tokens if isinstance(tokens, list) else [tokens],
-                bool(answer.get('truncated')), bool(answer.get('dropped')),
-                [steps] if steps and not isinstance(steps[0], list) else steps,
-                [labels] if isinstance(labels, dict) else labels)
+                bool(answer.get('truncated')), bool(answer.get('dropped')), steps, labels)
 
 
 def _sentence(body: bytes) -> str:
@@ -109,7 +118,7 @@ class Client:
 
     def _ask(self, path: str, body: Any = None) -> Any:
         """The answer to a request; a server that is busy is asked again when it says."""
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else json.dumps(body, default=_items.plain).encode()
         until = time.monotonic() + self.patience
         while True:
             request = urllib.request.Request(self.url + path, data, self._headers)

@@ -26,7 +26,7 @@ def is_ids(value: Any) -> bool:
     return flat and all(hasattr(one, '__index__') and not isinstance(one, bool) for one in value)
 
 
-def _parts(record: Mapping[str, Any]) -> Iterator[Any]:
+def parts_of(record: Mapping[str, Any]) -> Iterator[Any]:
     """What a record may have as token ids."""
     yield from (record.get(name) for name in ('prompt', 'chosen', 'rejected', 'response'))
     responses = record.get('responses')
@@ -34,7 +34,12 @@ def _parts(record: Mapping[str, Any]) -> Iterator[Any]:
         yield from responses
 
 
-def _plain(value: Any) -> Any:
+def has_ids(record: Mapping[str, Any]) -> bool:
+    """Whether a part of the record is token ids, which no file has."""
+    return any(is_ids(part) and len(part) for part in parts_of(record))
+
+
+def plain(value: Any) -> Any:
     """What JSON doesn't know: arrays become lists, bytes texts."""
     if hasattr(value, 'tolist'):
         return value.tolist()
@@ -68,7 +73,7 @@ class Items:
     def _item(self, item: Any, value: Any, where: str) -> None:
         if is_conversation(value):
             self._record(item, {'messages': value}, where)
-        elif isinstance(value, Mapping) and not any(is_ids(part) and len(part) for part in _parts(value)):
+        elif isinstance(value, Mapping) and not has_ids(value):
             self._record(item, value, where)
         elif isinstance(value, Mapping):
             self._ids_record(item, value, where)
@@ -83,7 +88,7 @@ class Items:
         """The library reads a record as it does in a file."""
         item.kind = lib.GD_ITEM_RECORD
         try:
-            self._text(item.record, json.dumps(dict(record), default=_plain))
+            self._text(item.record, json.dumps(dict(record), default=plain))
         except (TypeError, ValueError, RecursionError) as failure:
             raise UsageError(f'{where} is {record!r:.80}, which cannot be written as JSON: {failure}') from None
 

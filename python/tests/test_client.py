@@ -8,7 +8,8 @@ from common import MODEL, Case
 from guerdon import BusyError, Client, Model, ServerError, TooLongError, UsageError
 
 RECORDS = [{'prompt': 'Is tea hot? ', 'response': 'Yes.'}, {'text': 'a'}]
-PAIRS = [{'chosen': f'Yes, {i}.', 'rejected': f'No, {i}.'} for i in range(5)]
+# One of these margins is another float32 where the digits of the scores are subtracted.
+PAIRS = [{'prompt': 'Is tea hot? ', 'chosen': f'Yes, {i}.', 'rejected': f'No, {i}.'} for i in range(20)]
 
 
 def line(item, record):
@@ -130,6 +131,7 @@ class Served(Case):
         self.assertSays(UsageError, 'batch=0: expected', Client, self.url, batch=0)
         self.assertSays(UsageError, 'one item was given', self.client.score, 'abc')
         self.assertSays(UsageError, 'item 0 is 3: expected', self.client.score, [3])
+        self.assertSays(UsageError, 'a server takes token ids alone', self.client.score_pairs, [([1], [2])])
 
     def test_needs_no_proxy_for_this_machine(self):
         import os
