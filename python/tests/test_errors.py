@@ -94,7 +94,6 @@ class Items(Case):
         self.addCleanup(self.model.close)
 
     def test_sentences(self):
-        turn = {'role': 'user', 'content': 'a'}
         for words, value in (
                 ('item 0 is 3: expected a text', 3),
                 ('item 0 is None: expected a text', None),
