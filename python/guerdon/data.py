@@ -19,7 +19,7 @@ from typing import Any, Iterable, Iterator
 import pyarrow as pa
 
 from . import _columns, _run
-from ._errors import FileError, UsageError
+from ._errors import FileError, FormatError, UsageError
 from ._scorer import plain
 
 ARROW = ('.arrow', '.feather', '.ipc')
@@ -189,3 +189,28 @@ def table_of(batch: Any) -> 'pa.Table':
         numbers = {name for name, values in batch.items() if getattr(values, 'ndim', 0) == 1 and values.dtype != object}
         return pa.table({name: pa.array(values if name in numbers else plain(values)) for name, values in batch.items()})
     return reader(batch).read_all()
+
+
+def records_of(path: 'str | os.PathLike[str]') -> Iterator[dict[str, Any]]:
+    """The records of a table, or of JSON lines."""
+    if is_table(path):
+        for batch in read(path):
+            yield from records(batch)
+        return
+    try:
+        with open(path, encoding='utf-8') as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _record(line, f'{path}: line {number}')
+    except OSError as failure:
+        raise FileError(f'{path} cannot be read: {failure.strerror}') from failure
+
+
+def _record(line: str, where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError as failure:
+        raise FormatError(f'{where} is no JSON: {failure}') from failure
+    if not isinstance(record, dict):
+        raise FormatError(f'{where} is {line[:40]!r}: expected a JSON object')
+    return record
