@@ -30,8 +30,8 @@ def _packages() -> tuple[Any, Any]:
     return torch, transformers
 
 
-def transformers_ids(path: str, adapter: Optional[str], texts: Sequence[Any]) -> list[list[int]]:
-    """Ids by the checkpoint's tokenizer and chat template, or by the adapter's, if it brings one."""
+def transformers_ids(path: str, texts: Sequence[Any]) -> list[list[int]]:
+    """Ids by the checkpoint's tokenizer and chat template."""
     _, library = _packages()
     tokenizer = library.AutoTokenizer.from_pretrained(path)
     if any(not isinstance(text, str) for text in texts) and tokenizer.chat_template is None:
@@ -42,7 +42,11 @@ def transformers_ids(path: str, adapter: Optional[str], texts: Sequence[Any]) ->
 
 def _model(path: str, adapter: Optional[str], dtype: Any) -> Any:
     _, library = _packages()
-    model = library.AutoModelForSequenceClassification.from_pretrained(path, num_labels=1, dtype=dtype, attn_implementation='eager')
+    model, loaded = library.AutoModelForSequenceClassification.from_pretrained(
+        path, num_labels=1, dtype=dtype, attn_implementation='eager', output_loading_info=True)
+    if loaded['missing_keys'] and not adapter:  # an adapter may bring the head
+        raise Error(f'Transformers finds no {sorted(loaded["missing_keys"])[0]} in {path}, and would take random numbers: it has '
+                    'no such head for sequence classification', 'GD_EUNSUPPORTED')
     if adapter:
         try:
             from peft import PeftModel

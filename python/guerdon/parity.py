@@ -118,7 +118,7 @@ def _parts(record: dict[str, Any]) -> Iterable[Any]:
 def compare(path: str, texts: Sequence[Any], adapter: Optional[str] = None, **options: Any) -> dict[str, Any]:
     """The result for these texts, each a text or a conversation."""
     ours, scores = _parity_sides.guerdon(path, adapter, texts, options)
-    theirs = _parity_sides.transformers_ids(path, adapter, texts)
+    theirs = _parity_sides.transformers_ids(path, texts)
     scores.update(_parity_sides.transformers(path, adapter, ours))
     return judge(ours, theirs, scores, texts)
 

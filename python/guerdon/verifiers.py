@@ -2,15 +2,17 @@
 
     rubric = vf.Rubric(funcs=[group_reward('path/of/a/reward/model')])      # verifiers before 0.2: all rollouts of a prompt
 
-    class Judged(vf.Task):                                                  # verifiers.v1: one trace at a time
-        guerdon = vf.reward()(trace_reward('path/of/a/reward/model'))
+    helpful = trace_reward('path/of/a/reward/model')                        # verifiers.v1: one trace at a time
+    class Judged(vf.Task):
+        @vf.reward
+        async def helpful(self, trace):
+            return await helpful(trace)
 """
 from __future__ import annotations
 
 from typing import Any, Optional, Sequence
 
-from ._errors import UsageError
-from ._scorer import Gathered, Scorer, answer, plain
+from ._scorer import Gathered, Scorer, answer
 
 
 def _floats(scores: Sequence[Optional[float]]) -> list[float]:
@@ -34,20 +36,14 @@ def group_reward(model: Any = None, *, url: Optional[str] = None, name: str = 'g
     return reward
 
 
-def conversation(trace: Any) -> list[Any]:
-    """The messages of a trace of verifiers.v1, which must not have branched."""
-    if len(trace.branches) != 1:
-        raise UsageError(f'the trace has {len(trace.branches)} branches: expected one conversation')
-    return [message for message in plain(list(trace.branches[0].messages))]
-
-
 def trace_reward(model: Any = None, *, url: Optional[str] = None, name: str = 'guerdon', errors: str = 'raise',
                  **options: Any) -> Any:
-    """A reward for verifiers.v1: f(task, trace) -> a float.  Traces that ask at the same time are scored together."""
+    """A reward for verifiers.v1: f(trace) -> a float, of the messages on the trace's final branch.  Traces that ask
+    at the same time are scored together."""
     gathered = Gathered(Scorer(model, url, errors, **options))
 
-    async def reward(task: Any, trace: Any) -> float:
-        return _floats(await gathered.scores([answer(conversation(trace), [])]))[0]
+    async def reward(trace: Any, task: Any = None) -> float:
+        return _floats(await gathered.scores([answer(list(trace.messages), [])]))[0]
 
     reward.__name__ = name
     return reward
