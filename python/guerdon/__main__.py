@@ -54,7 +54,7 @@ def _positional(arguments: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0, 1 if some items failed, 2 for a wrong command line, 3 if nothing could be done."""
+    """The exit status: 0, 1 if some items failed, 2 for a wrong command line, 4 out of memory, 3 for what else stopped it."""
     try:
         return _run(arguments)
     except ItemError as failure:
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except Error as failure:
         print(f'guerdon: {failure}', file=sys.stderr)
-        return 2 if failure.status == 'GD_EUSAGE' else 3
+        return {'GD_EUSAGE': 2, 'GD_ENOMEM': 4}.get(failure.status, 3)
     except KeyboardInterrupt:
         print('guerdon: interrupted', file=sys.stderr)
         return 130

@@ -20,7 +20,7 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         with open(path, encoding='utf-8') as file:
             texts = file.read().split('\n')
     except OSError as failure:
-        raise FileError(f'{path} cannot be read: {failure.strerror}') from failure
+        raise FileError(f'{path} cannot be read: {failure.strerror}', 'GD_EIO') from failure
     about, steps = {}, []
     for number, text in enumerate(texts, 1):
         try:
@@ -28,11 +28,11 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         except ValueError as failure:
             if number == len(texts):
                 break
-            raise FormatError(f'{path}: line {number} is no JSON: {failure}') from failure
+            raise FormatError(f'{path}: line {number} is no JSON: {failure}', 'GD_EFORMAT') from failure
         about = line.get('run', about)
         steps += [line] if 'step' in line else []
     if not steps:
-        raise FormatError(f'{path} has no line with a step: expected the log.jsonl of guerdon train')
+        raise FormatError(f'{path} has no line with a step: expected the log.jsonl of guerdon train', 'GD_EFORMAT')
     return about, steps
 
 

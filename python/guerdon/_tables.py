@@ -34,6 +34,7 @@ class Run:
         self.name, self.command, self.call = name, command, command.call
         self.source, self.output = command.input, command.output
         self.table = data.is_table(self.source)
+        self.folder = (self.output or self.source.rstrip('/')) + '.guerdon'
         self.prefix = command.own.get('prefix', '')
         self.failed = ''
         self.model: Any = None
@@ -47,7 +48,6 @@ class Run:
 
     def start(self) -> None:
         """The folder, and in it the rows as the library reads them."""
-        self.folder = (self.output or self.source.rstrip('/')) + '.guerdon'
         if not self.call.get('resume'):
             shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder, exist_ok=True)
@@ -216,8 +216,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
     one = Run(name, Command(STRUCTS[name], arguments, more))
     _check(one)
     one.model = None if name == 'tokenize' else one.open()
-    one.start()
     try:
+        one.start()
         RUNS[name](one)
     except (KeyboardInterrupt, InterruptedCallError):
         raise  # what is done stays in the folder, for --resume

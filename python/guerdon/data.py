@@ -37,7 +37,7 @@ def read(path: 'str | os.PathLike[str]') -> 'pa.RecordBatchReader':
     try:
         return _read(os.fspath(path))
     except (OSError, pa.ArrowInvalid) as failure:
-        raise FileError(f'{path} cannot be read: {failure}') from failure
+        raise FileError(f'{path} cannot be read: {failure}', 'GD_EIO') from failure
 
 
 def _read(path: str) -> 'pa.RecordBatchReader':
@@ -203,14 +203,14 @@ def records_of(path: 'str | os.PathLike[str]') -> Iterator[dict[str, Any]]:
                 if line.strip():
                     yield _record(line, f'{path}: line {number}')
     except OSError as failure:
-        raise FileError(f'{path} cannot be read: {failure.strerror}') from failure
+        raise FileError(f'{path} cannot be read: {failure.strerror}', 'GD_EIO') from failure
 
 
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as failure:
-        raise FormatError(f'{where} is no JSON: {failure}') from failure
+        raise FormatError(f'{where} is no JSON: {failure}', 'GD_EFORMAT') from failure
     if not isinstance(record, dict):
-        raise FormatError(f'{where} is {line[:40]!r}: expected a JSON object')
+        raise FormatError(f'{where} is {line[:40]!r}: expected a JSON object', 'GD_EFORMAT')
     return record
