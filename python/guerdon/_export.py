@@ -38,8 +38,10 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 def values(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """Names and numbers of a line, as Transformers' callbacks report them: eval/.. for an evaluation, train/.. for others."""
+    evaluation = any(name.startswith('eval_') for name in line)  # its epoch is in the line of the step before
     for name, value in line.items():
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and name != 'step':
+        wanted = name.startswith('eval_') if evaluation else name != 'step'
+        if wanted and isinstance(value, (int, float)) and not isinstance(value, bool):
             yield (f'eval/{name[5:]}' if name.startswith('eval_') else f'train/{name}'), value
 
 

@@ -5,7 +5,7 @@
     scored = data.score(Model(..), datasets.load_dataset(..)['train'])     # the same kind of table, with more columns
     data.write('scored.parquet', data.score(Model(..), data.read('data.parquet')))
 
-Conversations are columns of LIST<STRUCT<role, content, ..>>.  A null counts as absent: a struct has all its members in
+Conversations are columns of LIST<STRUCT<role, content, ..>>, or of LIST<MAP>.  A null counts as absent: a struct has all its members in
 every row.  Score, tokens and error become columns: score for texts; score_chosen, score_rejected and score_margin for
 pairs; scores, a list, for answers to a prompt.
 """
@@ -87,7 +87,7 @@ def records(batch: Any) -> Iterator[dict[str, Any]]:
     """The rows of a batch or table as records, without what is null and without columns of bytes."""
     wanted = [field.name for field in batch.schema if not pa.types.is_binary(field.type)
               and not pa.types.is_large_binary(field.type)]
-    for row in batch.select(wanted).to_pylist():
+    for row in batch.select(wanted).to_pylist(maps_as_pydicts='lossy'):
         yield plain(row)
 
 

@@ -1,7 +1,7 @@
 """Scores for Ray Data.
 
     scored = ds.map_batches(guerdon.ray.Scorer, fn_constructor_kwargs={'model': 'path/of/a/reward/model'},
-                            batch_size=256, batch_format='pyarrow', concurrency=1)
+                            batch_size=256, batch_format='pyarrow', compute=ray.data.ActorPoolStrategy(size=1))
 """
 from __future__ import annotations
 
