@@ -38,7 +38,7 @@ def _run(arguments: Sequence[str]) -> int:
         try:
             from . import _tables
         except ImportError as missing:
-            raise Error(f'{missing.name} is needed for tables: pip install pyarrow') from missing
+            raise Error(f'{missing.name} is needed for tables: pip install "guerdon[tables]", or pyarrow') from missing
         return _tables.run(command, _positional(rest))
     print(f'guerdon: python -m guerdon has no command {command}: '
           f'{ELSEWHERE.get(command, "the program guerdon may have it; here are " + ", ".join(COMMANDS) + " and export")}',

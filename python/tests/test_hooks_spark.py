@@ -1,6 +1,7 @@
 """guerdon.spark in a local Spark."""
 import os
 import shutil
+import sys
 import unittest
 import warnings
 
@@ -15,6 +16,7 @@ class Spark(Case):
         cls.sql, cls.hook = need('pyspark.sql', 'guerdon.spark')
         if not shutil.which('java') and not os.environ.get('JAVA_HOME'):
             raise unittest.SkipTest('Spark needs Java, and there is no java in the PATH')
+        os.environ['PYSPARK_PYTHON'] = sys.executable
         cls.spark = (cls.sql.SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false')
                      .config('spark.sql.execution.arrow.maxRecordsPerBatch', '5').config('spark.driver.host', '127.0.0.1')
                      .getOrCreate())
