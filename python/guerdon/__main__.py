@@ -1,12 +1,14 @@
 """python -m guerdon: the commands that read records, on Parquet, Arrow and saved `datasets` too.
 
-usage: python -m guerdon score|rank|filter|eval [FLAGS] FILE --output FILE    the flags of `guerdon COMMAND`, and --prefix P
+usage: python -m guerdon score|rank|filter|eval [FLAGS] FILE --output FILE  (flags of `guerdon COMMAND`, and --prefix P)
        python -m guerdon tokenize --model DIR --input FILE --output FILE
        python -m guerdon export OUT/log.jsonl --tensorboard DIR | --wandb PROJECT [--name RUN]
 
-FILE may be .parquet, .arrow, a folder that `datasets` saved, or what the program guerdon reads.  The output has the rows of
-the input with more columns (score), those that are kept (filter), or a row for each item (rank --group-by, tokenize).
+FILE may be .parquet, .arrow, a folder that `datasets` saved, or what the program guerdon reads.  The output has the
+rows of the input with more columns (score, rank), those that are kept (filter), or a row for each item (rank
+--group-by, tokenize).
 """
+
 from __future__ import annotations
 
 import sys
@@ -16,8 +18,8 @@ from ._errors import Error, ItemError
 
 COMMANDS = ('score', 'rank', 'filter', 'eval', 'tokenize')
 ELSEWHERE = {
-    'train': 'guerdon.train() learns from records, such as guerdon.data.records() reads from a table; or write JSON lines and '
-             'use the program guerdon',
+    'train': 'guerdon.train() learns from records, such as guerdon.data.records() reads from a table; or write JSON lines '
+    'and use the program guerdon',
     'inspect': 'it reads no records: use guerdon.inspect(), or the program guerdon',
 }
 
@@ -40,9 +42,11 @@ def _run(arguments: Sequence[str]) -> int:
         except ImportError as missing:
             raise Error(f'{missing.name} is needed for tables: pip install "guerdon[tables]", or pyarrow') from missing
         return _tables.run(command, _positional(rest))
-    print(f'guerdon: python -m guerdon has no command {command}: '
-          f'{ELSEWHERE.get(command, "the program guerdon may have it; here are " + ", ".join(COMMANDS) + " and export")}',
-          file=sys.stderr)
+    print(
+        f'guerdon: python -m guerdon has no command {command}: '
+        f'{ELSEWHERE.get(command, "the program guerdon may have it; here are " + ", ".join(COMMANDS) + " and export")}',
+        file=sys.stderr,
+    )
     return 2
 
 
@@ -54,7 +58,7 @@ def _positional(arguments: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: 0, 1 if some items failed, 2 for a wrong command line, 4 out of memory, 3 for what else stopped it."""
+    """The exit status: 0; 1, some items failed; 2, a wrong command line; 3, it could not be done; 4, out of memory."""
     try:
         return _run(arguments)
     except ItemError as failure:

@@ -1,4 +1,5 @@
 """Scores as columns of Arrow: which ones a table gets, and their values from what the library wrote or returned."""
+
 from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, Sequence
@@ -11,18 +12,33 @@ RECORD = ('text', 'prompt', 'response', 'responses', 'chosen', 'rejected', 'mess
 ONE, LIST = pa.float32(), pa.list_(pa.float32())
 KINDS = {
     'text': [('score', ONE), ('tokens', pa.int32())],
-    'pair': [('score_chosen', ONE), ('score_rejected', ONE), ('score_margin', ONE), ('tokens_chosen', pa.int32()),
-             ('tokens_rejected', pa.int32())],
+    'pair': [
+        ('score_chosen', ONE),
+        ('score_rejected', ONE),
+        ('score_margin', ONE),
+        ('tokens_chosen', pa.int32()),
+        ('tokens_rejected', pa.int32()),
+    ],
     'answers': [('scores', LIST), ('tokens', pa.list_(pa.int32()))],
-    'ranking': [('scores', LIST), ('ranks', pa.list_(pa.int32())), ('best', pa.int32()), ('score_margin', ONE),
-                ('ties', pa.int32()), ('tokens', pa.list_(pa.int32()))],
+    'ranking': [
+        ('scores', LIST),
+        ('ranks', pa.list_(pa.int32())),
+        ('best', pa.int32()),
+        ('score_margin', ONE),
+        ('ties', pa.int32()),
+        ('tokens', pa.list_(pa.int32())),
+    ],
 }
 ALWAYS = [('truncated', pa.bool_()), ('error', pa.string())]
 
 
 def mapping(fields: Any) -> dict[str, str]:
     """fields="chosen=good,prompt=_" as a dict."""
-    return dict(one.split('=', 1) for one in fields.split(',') if '=' in one) if isinstance(fields, str) else dict(fields or {})
+    return (
+        dict(one.split('=', 1) for one in fields.split(',') if '=' in one)
+        if isinstance(fields, str)
+        else dict(fields or {})
+    )
 
 
 def kind_of(names: Iterable[str], fields: Any = None) -> str:
@@ -35,8 +51,10 @@ def kind_of(names: Iterable[str], fields: Any = None) -> str:
         return 'answers'
     if there & {'text', 'messages', 'response'}:
         return 'text'
-    raise UsageError(f'the table has the columns {", ".join(sorted(names))}: expected text, or messages, or prompt and response, '
-                     'or chosen and rejected, or prompt and responses; fields="text=COLUMN" names another')
+    raise UsageError(
+        f'the table has the columns {", ".join(sorted(names))}: expected text, or messages, or prompt and response, '
+        'or chosen and rejected, or prompt and responses; fields="text=COLUMN" names another'
+    )
 
 
 def schema(kind: str, prefix: str = '') -> 'pa.Schema':
@@ -49,8 +67,10 @@ def widened(table: 'pa.Schema', kind: str, prefix: str = '') -> 'pa.Schema':
     new = schema(kind, prefix)
     taken = sorted(set(table.names) & set(new.names))
     if taken:
-        raise UsageError(f'the table has the column {taken[0]} already, which the scores would get: give another prefix, such as '
-                         'prefix="guerdon_"')
+        raise UsageError(
+            f'the table has the column {taken[0]} already, which the scores would get: give another prefix, such as '
+            'prefix="guerdon_"'
+        )
     return pa.schema([*table, *new], metadata=table.metadata)
 
 

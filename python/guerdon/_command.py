@@ -1,4 +1,5 @@
 """A command line as keywords: the flags of the program `guerdon`, by the library's structs."""
+
 from __future__ import annotations
 
 from typing import Any, Optional, Sequence
@@ -8,7 +9,12 @@ from ._guerdon import ffi
 from ._options import SWITCHES
 
 OWN = {'quiet': 'switch', 'prefix': 'text'}
-FILTERS = {'min_score': 'min-score', 'min_margin': 'min-margin', 'top_fraction': 'top-fraction', 'flip_below': 'flip-below'}
+FILTERS = {
+    'min_score': 'min-score',
+    'min_margin': 'min-margin',
+    'top_fraction': 'top-fraction',
+    'flip_below': 'flip-below',
+}
 NO_FLAG = {'struct_size', 'arguments', 'problem', 'context', 'by', 'limit', 'no_share_prefix', 'dry_run'}
 
 
@@ -50,8 +56,10 @@ def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, An
         flag, _, text = word.partition('=')
         name = flag[2:].replace('-', '_')
         if name not in known:
-            raise UsageError(f'{flag} is no flag of this command: expected some of '
-                             f'{", ".join("--" + one.replace("_", "-") for one in sorted(known))}')
+            raise UsageError(
+                f'{flag} is no flag of this command: expected some of '
+                f'{", ".join("--" + one.replace("_", "-") for one in sorted(known))}'
+            )
         if known[name] == 'switch':
             if '=' in word:
                 raise UsageError(f'{flag} takes no value')
@@ -85,5 +93,7 @@ class Command:
         """How filter decides, which is one flag of the program."""
         given = [name for name in FILTERS if name in self.call]
         if len(given) != 1:
-            raise UsageError(f'expected one of {", ".join("--" + word for word in FILTERS.values())}; {len(given)} were given')
+            raise UsageError(
+                f'expected one of {", ".join("--" + word for word in FILTERS.values())}; {len(given)} were given'
+            )
         return FILTERS[given[0]], self.call.pop(given[0])

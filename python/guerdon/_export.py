@@ -2,6 +2,7 @@
 
 usage: python -m guerdon export OUT/log.jsonl --tensorboard DIR | --wandb PROJECT [--name RUN]
 """
+
 from __future__ import annotations
 
 import json
@@ -37,7 +38,7 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def values(line: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Names and numbers of a line, as Transformers' callbacks report them: eval/.. for an evaluation, train/.. for others."""
+    """Names and numbers of a line, as Transformers' callbacks report them: eval/.. and train/..."""
     evaluation = any(name.startswith('eval_') for name in line)  # its epoch is in the line of the step before
     for name, value in line.items():
         wanted = name.startswith('eval_') if evaluation else name != 'step'
@@ -80,6 +81,11 @@ def main(arguments: Sequence[str]) -> int:
     if 'tensorboard' in given:
         tensorboard(given['tensorboard'], about, steps)
     else:
-        wandb(given['wandb'], given.get('name') or os.path.basename(os.path.dirname(os.path.abspath(rest[0]))), about, steps)
+        wandb(
+            given['wandb'],
+            given.get('name') or os.path.basename(os.path.dirname(os.path.abspath(rest[0]))),
+            about,
+            steps,
+        )
     print(f'{len(steps)} lines of {rest[0]} are in {given.get("tensorboard") or given["wandb"]}')
     return 0

@@ -1,4 +1,5 @@
 """Calls of the library's functions over files, with the flags of the program as keywords."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,4 +1,5 @@
 """What the hooks of other frameworks score with: a model or a server, opened where it is used."""
+
 from __future__ import annotations
 
 import asyncio
@@ -14,8 +15,8 @@ Request = tuple[list[Any], 'asyncio.Future[Any]']
 
 
 def plain(value: Any) -> Any:
-    """Plain Python for what frameworks hold conversations in: arrays, pydantic's models, mappings.  A member that is None
-    counts as absent: tables and models have every member in every row."""
+    """Plain Python for what frameworks hold conversations in: arrays, pydantic's models, mappings.  A member that is
+    None counts as absent: tables and models have every member in every row."""
     if hasattr(value, 'model_dump'):
         return plain(value.model_dump(exclude_none=True))
     if isinstance(value, Mapping):
@@ -43,14 +44,16 @@ def answer(prompt: Any, completion: Any) -> Optional[dict[str, Any]]:
     if isinstance(prompt, list):
         return {'prompt': [_said(message) for message in prompt], 'response': completion}
     if not isinstance(prompt, str) or not isinstance(completion, str):
-        raise UsageError(f'the prompt {prompt!r:.60} has the answer {completion!r:.60}: expected two texts, or two lists of '
-                         'messages')
+        raise UsageError(
+            f'the prompt {prompt!r:.60} has the answer {completion!r:.60}: expected two texts, or two lists of '
+            'messages'
+        )
     return {'prompt': prompt, 'response': completion}
 
 
 class Scorer:
-    """A model, by its path or open, or the url of a server.  It is opened at the first use in a process, so that it can be
-    sent to others before.  Keywords are those of guerdon.Model or guerdon.Client."""
+    """A model, by its path or open, or the url of a server.  It is opened at the first use in a process, so that it can
+    be sent to others before.  Keywords are those of guerdon.Model or guerdon.Client."""
 
     def __init__(self, model: Any = None, url: Optional[str] = None, errors: str = 'raise', **options: Any) -> None:
         if (model is None) == (url is None):
@@ -75,7 +78,9 @@ class Scorer:
         if self._open is None or self._process != os.getpid():
             import guerdon
 
-            self._open = guerdon.Client(self.url, **self.options) if self.url else guerdon.Model(self.model, **self.options)
+            self._open = (
+                guerdon.Client(self.url, **self.options) if self.url else guerdon.Model(self.model, **self.options)
+            )
             self._process = os.getpid()
         return self._open
 
@@ -100,8 +105,8 @@ class Scorer:
 
 
 class Gathered:
-    """Items that wait while a call is under way are scored together by the next one: for frameworks that ask for one at a
-    time, many at once.  The scores don't depend on it."""
+    """Items that wait while a call is under way are scored together by the next one: for frameworks that ask for one
+    at a time, many at once.  The scores don't depend on it."""
 
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
@@ -133,7 +138,7 @@ class Gathered:
         del self._waiting[loop]
 
     async def _apart(self, loop: asyncio.AbstractEventLoop, taken: list[Request]) -> None:
-        """One item failed the call: each request is asked for by itself, so that only those get an error that have one."""
+        """One item failed the call: each request is asked for by itself, and only those get an error that have one."""
         for items, future in taken:
             try:
                 scores: Any = await loop.run_in_executor(None, self.scorer.scores, items)

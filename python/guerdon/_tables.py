@@ -1,5 +1,6 @@
 """Commands over tables: rows go to the library as JSON lines in a folder beside the output, and what it writes becomes
 columns.  The folder is there while the command runs; after an interruption, --resume continues from it."""
+
 from __future__ import annotations
 
 import json
@@ -17,8 +18,13 @@ from ._command import FILTERS, Command
 from ._errors import InterruptedCallError, UsageError
 from ._model import Model
 
-STRUCTS = {'score': 'gd_file_options', 'rank': 'gd_rank_options', 'filter': 'gd_filter_options', 'eval': 'gd_eval_options',
-           'tokenize': 'gd_file_options'}
+STRUCTS = {
+    'score': 'gd_file_options',
+    'rank': 'gd_rank_options',
+    'filter': 'gd_filter_options',
+    'eval': 'gd_eval_options',
+    'tokenize': 'gd_file_options',
+}
 ROW = 'guerdon row'  # a field that the rows of filter have on their way, to be known again
 
 
@@ -170,15 +176,21 @@ def filter(run: Run) -> None:
         raise UsageError('--rejects can be a table only if input and output are tables too')
     run.annotate = run.call.pop('annotate', False)
     annotate = run.annotate or _to_table(run.output)
-    problem = None if run.command.own.get('quiet') else lambda _, sentence: print(f'guerdon: {sentence}', file=sys.stderr)
-    result, run.failed = _run.filter(run.model, run.records, lines, problem, by=by, limit=limit, annotate=annotate, **run.call)
+    problem = (
+        None if run.command.own.get('quiet') else lambda _, sentence: print(f'guerdon: {sentence}', file=sys.stderr)
+    )
+    result, run.failed = _run.filter(
+        run.model, run.records, lines, problem, by=by, limit=limit, annotate=annotate, **run.call
+    )
     if _to_table(run.output):
         run.write(run.output, _chosen(run, lines) if run.table else table_of_lines(lines))
     if rejects:
         run.annotate = False
         run.write(rejects, _chosen(run, reject_lines or ''))
     if not run.command.own.get('quiet') and result:
-        print(', '.join(f'{result[name]:,} {name}' for name in ('kept', 'flipped', 'rejected', 'failed')), file=sys.stderr)
+        print(
+            ', '.join(f'{result[name]:,} {name}' for name in ('kept', 'flipped', 'rejected', 'failed')), file=sys.stderr
+        )
 
 
 def eval(run: Run) -> None:
@@ -205,7 +217,9 @@ def _check(run: Run) -> None:
         _needs_output(run)
     scores = run.call.get('from_scores')
     if scores and data.is_table(scores):
-        raise UsageError(f'--from-scores {scores}: scores are read from JSON lines, which score and eval write to a .jsonl')
+        raise UsageError(
+            f'--from-scores {scores}: scores are read from JSON lines, which score and eval write to a .jsonl'
+        )
     outputs = [run.output, run.call.get('pairs_output'), run.call.get('rejects'), run.call.get('scores')]
     _run.check_outputs(run.command.model, [run.source], [path for path in outputs if path])
 

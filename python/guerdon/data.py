@@ -5,10 +5,11 @@
     scored = data.score(Model(..), datasets.load_dataset(..)['train'])     # the same kind of table, with more columns
     data.write('scored.parquet', data.score(Model(..), data.read('data.parquet')))
 
-Conversations are columns of LIST<STRUCT<role, content, ..>>, or of LIST<MAP>.  A null counts as absent: a struct has all its members in
-every row.  Score, tokens and error become columns: score for texts; score_chosen, score_rejected and score_margin for
+Conversations are columns of LIST<STRUCT<role, content, ..>>, or of LIST<MAP>.  A null counts as absent: a struct has all
+its members in every row.  Score, tokens and error become columns: score for texts; score_chosen, score_rejected and score_margin for
 pairs; scores, a list, for answers to a prompt.
 """
+
 from __future__ import annotations
 
 import json
@@ -52,7 +53,9 @@ def _read(path: str) -> 'pa.RecordBatchReader':
         return reader(datasets.load_from_disk(path))
     source = pa.memory_map(path)
     try:
-        return pa.ipc.open_file(source).to_reader() if hasattr(pa.ipc.RecordBatchFileReader, 'to_reader') else _ipc(source)
+        return (
+            pa.ipc.open_file(source).to_reader() if hasattr(pa.ipc.RecordBatchFileReader, 'to_reader') else _ipc(source)
+        )
     except pa.ArrowInvalid:  # the other form of Arrow's files, that of `datasets`
         source.seek(0)
         return pa.ipc.open_stream(source)
@@ -80,13 +83,18 @@ def reader(source: Any) -> 'pa.RecordBatchReader':
         return pa.RecordBatchReader.from_stream(source)
     if hasattr(source, 'iloc'):
         return pa.Table.from_pandas(source, preserve_index=False).to_reader(ROWS)
-    raise UsageError(f'{type(source).__name__} is no table: expected one of pyarrow, pandas, polars or datasets, or a path')
+    raise UsageError(
+        f'{type(source).__name__} is no table: expected one of pyarrow, pandas, polars or datasets, or a path'
+    )
 
 
 def records(batch: Any) -> Iterator[dict[str, Any]]:
     """The rows of a batch or table as records, without what is null and without columns of bytes."""
-    wanted = [field.name for field in batch.schema if not pa.types.is_binary(field.type)
-              and not pa.types.is_large_binary(field.type)]
+    wanted = [
+        field.name
+        for field in batch.schema
+        if not pa.types.is_binary(field.type) and not pa.types.is_large_binary(field.type)
+    ]
     for row in batch.select(wanted).to_pylist(maps_as_pydicts='lossy'):
         yield plain(row)
 
@@ -103,8 +111,10 @@ def lines(model: Any, batch: Any, kind: str, **how: Any) -> list[dict[str, Any]]
     """What the library writes for each row of a batch.  A server is sent the fields that make up the record."""
     if not hasattr(model, '_use'):
         renamed = _columns.mapping(how.get('fields'))
-        items = [{ours: row[renamed.get(ours, ours)] for ours in _columns.RECORD if renamed.get(ours, ours) in row}
-                 for row in records(batch)]
+        items = [
+            {ours: row[renamed.get(ours, ours)] for ours in _columns.RECORD if renamed.get(ours, ours) in row}
+            for row in records(batch)
+        ]
         return _columns.lines_of(kind, model.items(items))
     with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
         source, output = os.path.join(folder, 'in.jsonl'), os.path.join(folder, 'out.jsonl')
@@ -144,8 +154,8 @@ def score(model: Any, source: Any, *, prefix: str = '', **how: Any) -> Any:
 
 
 def write(path: 'str | os.PathLike[str]', source: Any) -> int:
-    """Writes a table to a Parquet or Arrow file, or to a folder for `datasets`, and returns its number of rows.  A file is
-    there when it is complete."""
+    """Writes a table to a Parquet or Arrow file, or to a folder for `datasets`, and returns its number of rows.  A file
+    is there when it is complete."""
     batches, path = reader(source), os.fspath(path)
     if not path.lower().endswith(('.parquet', *ARROW)):
         import datasets
@@ -187,7 +197,9 @@ def table_of(batch: Any) -> 'pa.Table':
     """A batch of a framework as a table."""
     if isinstance(batch, dict):
         numbers = {name for name, values in batch.items() if getattr(values, 'ndim', 0) == 1 and values.dtype != object}
-        return pa.table({name: pa.array(values if name in numbers else plain(values)) for name, values in batch.items()})
+        return pa.table(
+            {name: pa.array(values if name in numbers else plain(values)) for name, values in batch.items()}
+        )
     return reader(batch).read_all()
 
 

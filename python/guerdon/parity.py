@@ -8,6 +8,7 @@ Conversations become text by each side's own rules.  Needs torch and transformer
 
 exit status: 0 equal (the same ids, scores within the bounds), 1 not, 2 usage, 3 the model or the texts can't be used
 """
+
 from __future__ import annotations
 
 import json
@@ -20,9 +21,17 @@ from ._command import flags_of, parse
 from ._errors import Error, UsageError
 from ._parity_sides import RUNS
 
-BUILT_IN = ('Human: Is tea hot?\n\nAssistant: Usually.', 'Human: Is tea hot?\n\nAssistant: The capital of France is Paris.',
-            'A', 'Zwei Wörter, 中文, ελληνικά, русский, 🙂👍🏽.', 'def f(x):\n    return x ** 2  # tab\there\n', '12345 6,789.01 -3e-7',
-            'a  b   c    d\n\n\ne', 'It\'s what\'s "quoted" (and [bracketed]) & <tagged/>.', 'word ' * 200)
+BUILT_IN = (
+    'Human: Is tea hot?\n\nAssistant: Usually.',
+    'Human: Is tea hot?\n\nAssistant: The capital of France is Paris.',
+    'A',
+    'Zwei Wörter, 中文, ελληνικά, русский, 🙂👍🏽.',
+    'def f(x):\n    return x ** 2  # tab\there\n',
+    '12345 6,789.01 -3e-7',
+    'a  b   c    d\n\n\ne',
+    'It\'s what\'s "quoted" (and [bracketed]) & <tagged/>.',
+    'word ' * 200,
+)
 BOUNDS = {'guerdon fp32': 1e-3, 'guerdon bf16': 4.0}  # absolute and relative; times Transformers' own error
 FLAGS = {'adapter': 'text', 'texts': 'text', 'count': 'count', 'json': 'switch'}
 
@@ -44,8 +53,13 @@ def errors(scores: Sequence[float], reference: Sequence[float]) -> dict[str, Any
     """How far scores are from the reference."""
     differences = [abs(a - b) for a, b in zip(scores, reference)]
     root = math.sqrt(sum(d * d for d in differences) / len(differences))
-    return {'largest': max(differences), 'mean': sum(differences) / len(differences), 'rms': root,
-            'worst': differences.index(max(differences)), 'flips': flips(scores, reference)}
+    return {
+        'largest': max(differences),
+        'mean': sum(differences) / len(differences),
+        'rms': root,
+        'worst': differences.index(max(differences)),
+        'flips': flips(scores, reference),
+    }
 
 
 def _nearer(ours: float, theirs: float) -> str:
@@ -57,11 +71,13 @@ def _ids(ours: list[list[int]], theirs: list[list[int]], texts: Sequence[Any]) -
     for index, (left, right) in enumerate(zip(ours, theirs)):
         at = first_difference(left, right)
         if at is not None:
-            parted.append({'text': index, 'at': at, 'guerdon': left[at:at + 5], 'transformers': right[at:at + 5]})
+            parted.append({'text': index, 'at': at, 'guerdon': left[at : at + 5], 'transformers': right[at : at + 5]})
     return {'equal': len(texts) - len(parted), 'parted': parted}
 
 
-def judge(ours: list[list[int]], theirs: list[list[int]], scores: dict[str, list[float]], texts: Sequence[Any]) -> dict[str, Any]:
+def judge(
+    ours: list[list[int]], theirs: list[list[int]], scores: dict[str, list[float]], texts: Sequence[Any]
+) -> dict[str, Any]:
     """The result, of ids and of scores by the name of their run; 'reference' are those to compare with."""
     reference = scores['reference']
     runs = {name: errors(scores[name], reference) for name in RUNS}
@@ -70,19 +86,34 @@ def judge(ours: list[list[int]], theirs: list[list[int]], scores: dict[str, list
     bf16 = runs['guerdon bf16']['rms'] <= BOUNDS['guerdon bf16'] * max(runs['transformers bf16']['rms'], 1e-6 * scale)
     ids = _ids(ours, theirs, texts)
     finite = all(math.isfinite(one) for run in scores.values() for one in run)
-    return {'format': 'guerdon-parity/1', 'texts': len(texts), 'ids': ids, 'runs': runs, 'scores': scores,
-            'nearer': {kind: _nearer(runs[f'guerdon {kind}']['rms'], runs[f'transformers {kind}']['rms']) for kind in ('fp32', 'bf16')},
-            'within': {'fp32': fp32, 'bf16': bf16}, 'equal': bool(not ids['parted'] and fp32 and bf16 and finite)}
+    return {
+        'format': 'guerdon-parity/1',
+        'texts': len(texts),
+        'ids': ids,
+        'runs': runs,
+        'scores': scores,
+        'nearer': {
+            kind: _nearer(runs[f'guerdon {kind}']['rms'], runs[f'transformers {kind}']['rms'])
+            for kind in ('fp32', 'bf16')
+        },
+        'within': {'fp32': fp32, 'bf16': bf16},
+        'equal': bool(not ids['parted'] and fp32 and bf16 and finite),
+    }
 
 
 def table(result: dict[str, Any]) -> str:
     """The result for people."""
     lines = [f'{result["texts"]} texts; the same ids: {result["ids"]["equal"]}']
     for one in result['ids']['parted'][:10]:
-        lines.append(f'    text {one["text"]} parts at token {one["at"]}: guerdon {one["guerdon"]}, transformers {one["transformers"]}')
+        lines.append(
+            f'    text {one["text"]} parts at token {one["at"]}: guerdon {one["guerdon"]}, '
+            f'transformers {one["transformers"]}'
+        )
     lines += ['', f'{"differences from float64":<26}{"largest":>12}{"mean":>12}{"rms":>12}{"flips":>7}  worst text']
     for name, run in result['runs'].items():
-        lines.append(f'{name:<26}{run["largest"]:>12.3g}{run["mean"]:>12.3g}{run["rms"]:>12.3g}{run["flips"]:>7}  {run["worst"]}')
+        lines.append(
+            f'{name:<26}{run["largest"]:>12.3g}{run["mean"]:>12.3g}{run["rms"]:>12.3g}{run["flips"]:>7}  {run["worst"]}'
+        )
     lines += ['', 'nearer to float64: ' + ', '.join(f'{who} in {kind}' for kind, who in result['nearer'].items())]
     beyond = [kind for kind, within in result['within'].items() if not within]
     if beyond:
@@ -101,7 +132,9 @@ def _texts(path: Optional[str], count: int) -> list[Any]:
         if len(found) >= count:
             break
     if not found:
-        raise Error(f'{path} has no text: expected records with text, messages, chosen and rejected, or responses', 'GD_EFORMAT')
+        raise Error(
+            f'{path} has no text: expected records with text, messages, chosen and rejected, or responses', 'GD_EFORMAT'
+        )
     return found[:count]
 
 

@@ -1,8 +1,9 @@
 """Scores for Ray Data.
 
-    scored = ds.map_batches(guerdon.ray.Scorer, fn_constructor_kwargs={'model': 'path/of/a/reward/model'},
-                            batch_size=256, batch_format='pyarrow', compute=ray.data.ActorPoolStrategy(size=1))
+scored = ds.map_batches(guerdon.ray.Scorer, fn_constructor_kwargs={'model': 'path/of/a/reward/model'},
+                        batch_size=256, batch_format='pyarrow', compute=ray.data.ActorPoolStrategy(size=1))
 """
+
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -15,12 +16,18 @@ class Scorer:
     """A class for map_batches: each actor opens the model once.  Batches get the columns of guerdon.data.
 
     Answers to one prompt in one batch are computed with it once, so sort by the prompt, and let batches be large.
-    threads: as many as the actor has CPUs (num_cpus=); prefix and fields as in guerdon.data.score; other keywords are those
-    of guerdon.Model, or of guerdon.Client with url.
+    threads: as many as the actor has CPUs (num_cpus=); prefix and fields as in guerdon.data.score; other keywords are
+    those of guerdon.Model, or of guerdon.Client with url.
     """
 
-    def __init__(self, model: Optional[str] = None, url: Optional[str] = None, prefix: str = '', fields: Any = None,
-                 **options: Any) -> None:
+    def __init__(
+        self,
+        model: Optional[str] = None,
+        url: Optional[str] = None,
+        prefix: str = '',
+        fields: Any = None,
+        **options: Any,
+    ) -> None:
         self.model = _Scorer(model, url, **options).open()
         self.how = {'prefix': prefix, **({'fields': fields} if fields else {})}
 

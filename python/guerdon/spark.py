@@ -5,6 +5,7 @@
 
 The model must be in the same place on all machines.  With Spark's spark.task.cpus=N, give threads=N.
 """
+
 from __future__ import annotations
 
 from typing import Any, Callable, Iterator, Optional
@@ -13,8 +14,13 @@ from . import _columns, data
 from ._scorer import Scorer
 
 
-def scorer(model: Optional[str] = None, url: Optional[str] = None, prefix: str = '', fields: Optional[str] = None,
-           **options: Any) -> Callable[[Iterator[Any]], Iterator[Any]]:
+def scorer(
+    model: Optional[str] = None,
+    url: Optional[str] = None,
+    prefix: str = '',
+    fields: Optional[str] = None,
+    **options: Any,
+) -> Callable[[Iterator[Any]], Iterator[Any]]:
     """A function for mapInArrow: opens the model once for each task.  Other keywords are those of guerdon.Model, or of
     guerdon.Client with url."""
     source = Scorer(model, url, **options)
@@ -38,7 +44,13 @@ def schema(df: Any, prefix: str = '', fields: Optional[str] = None) -> Any:
     return type(df.schema)([*df.schema.fields, *new.fields])
 
 
-def score(df: Any, model: Optional[str] = None, url: Optional[str] = None, prefix: str = '', fields: Optional[str] = None,
-          **options: Any) -> Any:
+def score(
+    df: Any,
+    model: Optional[str] = None,
+    url: Optional[str] = None,
+    prefix: str = '',
+    fields: Optional[str] = None,
+    **options: Any,
+) -> Any:
     """A DataFrame with its scores."""
     return df.mapInArrow(scorer(model, url, prefix, fields, **options), schema(df, prefix, fields))

@@ -1,13 +1,14 @@
 """Rewards for verifiers and prime-rl.
 
-    rubric = vf.Rubric(funcs=[group_reward('path/of/a/reward/model')])      # verifiers before 0.2: all rollouts of a prompt
+rubric = vf.Rubric(funcs=[group_reward('path/of/a/reward/model')])      # verifiers before 0.2: all rollouts of a prompt
 
-    helpful = trace_reward('path/of/a/reward/model')                        # verifiers.v1: one trace at a time
-    class Judged(vf.Task):
-        @vf.reward
-        async def helpful(self, trace):
-            return await helpful(trace)
+helpful = trace_reward('path/of/a/reward/model')                        # verifiers.v1: one trace at a time
+class Judged(vf.Task):
+    @vf.reward
+    async def helpful(self, trace):
+        return await helpful(trace)
 """
+
 from __future__ import annotations
 
 from typing import Any, Optional, Sequence
@@ -19,12 +20,13 @@ def _floats(scores: Sequence[Optional[float]]) -> list[float]:
     return [float('nan') if score is None else score for score in scores]
 
 
-def group_reward(model: Any = None, *, url: Optional[str] = None, name: str = 'guerdon', errors: str = 'raise',
-                 **options: Any) -> Any:
+def group_reward(
+    model: Any = None, *, url: Optional[str] = None, name: str = 'guerdon', errors: str = 'raise', **options: Any
+) -> Any:
     """A group reward function for a Rubric: f(prompts, completions) -> a list of floats.
 
-    Groups that ask while a call is under way are scored together by the next one.  Keywords are those of guerdon.Model or
-    guerdon.Client.  A Rubric turns an exception into a message in its log and rewards of 0 for the whole group; with
+    Groups that ask while a call is under way are scored together by the next one.  Keywords are those of guerdon.Model
+    or guerdon.Client.  A Rubric turns an exception into a message in its log and rewards of 0 for the whole group; with
     errors="none" only the rollout that can't be scored is left without a reward, as NaN.
     """
     gathered = Gathered(Scorer(model, url, errors, **options))
@@ -36,8 +38,9 @@ def group_reward(model: Any = None, *, url: Optional[str] = None, name: str = 'g
     return reward
 
 
-def trace_reward(model: Any = None, *, url: Optional[str] = None, name: str = 'guerdon', errors: str = 'raise',
-                 **options: Any) -> Any:
+def trace_reward(
+    model: Any = None, *, url: Optional[str] = None, name: str = 'guerdon', errors: str = 'raise', **options: Any
+) -> Any:
     """A reward for verifiers.v1: f(trace) -> a float, of the messages on the trace's final branch.  Traces that ask
     at the same time are scored together."""
     gathered = Gathered(Scorer(model, url, errors, **options))

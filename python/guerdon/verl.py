@@ -8,8 +8,9 @@ or the function, which verl doesn't give the prompt, so that the data must have 
     reward.custom_reward_function.path=pkg://guerdon.verl  reward.custom_reward_function.name=compute_score
     +reward.custom_reward_function.reward_kwargs.model=DIR
 
-Without any of these settings, the environment says what to score with: GUERDON_URL, or GUERDON_MODEL and GUERDON_ADAPTER.
+Without these settings, the environment says what to score with: GUERDON_URL, or GUERDON_MODEL and GUERDON_ADAPTER.
 """
+
 from __future__ import annotations
 
 import os
@@ -26,8 +27,10 @@ def _settings(given: Optional[Mapping[str, Any]]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if value is not None}
     found = {name: os.environ.get(f'GUERDON_{name.upper()}') for name in ('url', 'model', 'adapter')}
     if not found['url'] and not found['model']:
-        raise UsageError('nothing says what to score with: set guerdon.model or guerdon.url in the configuration, or '
-                         'GUERDON_MODEL or GUERDON_URL in the environment')
+        raise UsageError(
+            'nothing says what to score with: set guerdon.model or guerdon.url in the configuration, or '
+            'GUERDON_MODEL or GUERDON_URL in the environment'
+        )
     return {'url': found['url']} if found['url'] else {name: value for name, value in found.items() if value}
 
 
@@ -42,15 +45,21 @@ def gathered(given: Optional[Mapping[str, Any]]) -> Gathered:
 
 
 async def _reward(scores: Gathered, item: Any) -> float:
-    score, = await scores.scores([item])
+    (score,) = await scores.scores([item])
     return float('nan') if score is None else score
 
 
 class RewardManager:
     """Scores raw_prompt and the response.  Samples that verl asks for at the same time are scored together."""
 
-    def __init__(self, config: Any, tokenizer: Any, compute_score: Any = None, reward_router_address: Optional[str] = None,
-                 reward_model_tokenizer: Any = None) -> None:
+    def __init__(
+        self,
+        config: Any,
+        tokenizer: Any,
+        compute_score: Any = None,
+        reward_router_address: Optional[str] = None,
+        reward_model_tokenizer: Any = None,
+    ) -> None:
         self.config, self.tokenizer = config, tokenizer
         self.reward_model_tokenizer = reward_model_tokenizer
         self.scores = gathered(config.get('guerdon'))
@@ -64,15 +73,15 @@ class RewardManager:
     def conversation(self, sample: Any) -> list[Any]:
         """The messages of the prompt, and the response without padding and without the end-of-sequence token."""
         ids = sample.batch['responses']
-        valid = sample.batch['attention_mask'][-ids.shape[-1]:].sum()
+        valid = sample.batch['attention_mask'][-ids.shape[-1] :].sum()
         response = self.tokenizer.decode(ids[:valid])
         if self.tokenizer.eos_token:
             response = response.replace(self.tokenizer.eos_token, '')
         return plain(list(sample.non_tensor_batch['raw_prompt'])) + [{'role': 'assistant', 'content': response}]
 
     def item(self, sample: Any) -> Any:
-        """A conversation, for the chat format of Guerdon's model; with verl's tokenizer of the reward model, the text that
-        verl sends to its own servers, which has no beginning-of-sequence token."""
+        """A conversation, for the chat format of Guerdon's model; with verl's tokenizer of the reward model, the text
+        that verl sends to its own servers, which has no beginning-of-sequence token."""
         messages, tokenizer = self.conversation(sample), self.reward_model_tokenizer
         if tokenizer is None:
             return {'messages': messages}
@@ -84,12 +93,22 @@ class RewardManager:
         return {'reward_score': reward, 'reward_extra_info': {'acc': reward}}
 
 
-async def compute_score(data_source: Any, solution_str: str, ground_truth: Any, extra_info: Any = None, *,
-                        prompt_key: str = 'prompt', reward_router_address: Any = None, reward_model_tokenizer: Any = None,
-                        **settings: Any) -> float:
+async def compute_score(
+    data_source: Any,
+    solution_str: str,
+    ground_truth: Any,
+    extra_info: Any = None,
+    *,
+    prompt_key: str = 'prompt',
+    reward_router_address: Any = None,
+    reward_model_tokenizer: Any = None,
+    **settings: Any,
+) -> float:
     """A custom_reward_function; prompt_key: the member of extra_info with the prompt, a text or messages."""
     prompt = (extra_info or {}).get(prompt_key)
     if prompt is None:
-        raise UsageError(f'extra_info has no {prompt_key!r}: verl gives a reward function no prompt; put it there when the data '
-                         'are made, or use guerdon.verl.RewardManager')
+        raise UsageError(
+            f'extra_info has no {prompt_key!r}: verl gives a reward function no prompt; put it there when the data '
+            'are made, or use guerdon.verl.RewardManager'
+        )
     return await _reward(gathered(settings), answer(prompt, solution_str))

@@ -1,4 +1,5 @@
-"""What the tests of hooks share: a small model with a chat format, pairs, and other people's packages, if they are there."""
+"""What the tests of hooks share: a small model with a chat format, pairs, and other people's packages."""
+
 import importlib
 import json
 import os
@@ -11,8 +12,10 @@ from common import GOLDEN, PROGRAM, ROOT
 MODEL = os.path.join(GOLDEN, 'qwen2')  # a reward model
 POLICY = os.path.join(GOLDEN, 'qwen2-causal')  # a language model of the same tokenizer
 PAIRS = os.path.join(ROOT, 'tests', 'data', 'relevance', 'pairs.jsonl')
-CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
-          "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+CHATML = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
 TURNS = [{'role': 'user', 'content': 'Is tea hot?'}, {'role': 'assistant', 'content': 'Usually.'}]
 CHAT = {'chat_format': 'chatml'}
 
@@ -32,15 +35,21 @@ def need(*modules):
 
 def some_pairs(count=16):
     with open(PAIRS, encoding='utf-8') as file:
-        return [{name: one[name] for name in ('prompt', 'chosen', 'rejected')}
-                for one in map(json.loads, list(file)[:count])]
+        return [
+            {name: one[name] for name in ('prompt', 'chosen', 'rejected')}
+            for one in map(json.loads, list(file)[:count])
+        ]
 
 
 def program_lines(records, *arguments, command='score', ok=(0,)):
     """What the program prints for these records, with this model."""
     text = ''.join(json.dumps(one) + '\n' for one in records)
-    done = subprocess.run([PROGRAM, command, '--model', MODEL, '--quiet', '--input', '-', *arguments], input=text.encode(),
-                          capture_output=True, check=False)
+    done = subprocess.run(
+        [PROGRAM, command, '--model', MODEL, '--quiet', '--input', '-', *arguments],
+        input=text.encode(),
+        capture_output=True,
+        check=False,
+    )
     if done.returncode not in ok:
         raise AssertionError(f'guerdon {command}: {done.returncode}: {done.stderr.decode()}')
     return [json.loads(line) for line in done.stdout.splitlines()]

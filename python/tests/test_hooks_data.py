@@ -1,4 +1,5 @@
 """guerdon.data and `python -m guerdon` over tables: the scores of the program, row by row."""
+
 import json
 import os
 import shutil
@@ -35,8 +36,12 @@ class Folder(Case):
 
     def guerdon(self, *arguments, status=0, says=''):
         command = [sys.executable, '-m', 'guerdon', *arguments]
-        done = subprocess.run([*command, *(() if '--model' in arguments else ('--model', MODEL))], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run(
+            [*command, *(() if '--model' in arguments else ('--model', MODEL))],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         self.assertEqual(done.returncode, status, done.stderr)
         self.assertIn(says, done.stderr)
         return done.stdout
@@ -47,8 +52,10 @@ class Folder(Case):
     def assertPairs(self, table, lines):
         for name, of in (('score_chosen', 'chosen'), ('score_rejected', 'rejected'), ('score_margin', 'margin')):
             self.assertBits(table[name].to_pylist(), [line[of] for line in lines])
-        self.assertEqual([list(both) for both in zip(table['tokens_chosen'].to_pylist(), table['tokens_rejected'].to_pylist())],
-                         [line['tokens'] for line in lines])
+        self.assertEqual(
+            [list(both) for both in zip(table['tokens_chosen'].to_pylist(), table['tokens_rejected'].to_pylist())],
+            [line['tokens'] for line in lines],
+        )
 
 
 class Tables(Folder):
@@ -83,10 +90,20 @@ class Tables(Folder):
     def test_conversations(self):
         """A struct has all its members in every row: those that are null count as absent."""
         extra = [{**TURNS[0], 'name': None, 'tool_calls': None}, {**TURNS[1], 'name': None, 'tool_calls': None}]
-        kind = pa.list_(pa.struct([('role', pa.string()), ('content', pa.string()), ('name', pa.string()),
-                                   ('tool_calls', pa.list_(pa.string()))]))
+        kind = pa.list_(
+            pa.struct(
+                [
+                    ('role', pa.string()),
+                    ('content', pa.string()),
+                    ('name', pa.string()),
+                    ('tool_calls', pa.list_(pa.string())),
+                ]
+            )
+        )
         table = pa.table({'messages': pa.array([extra, extra[:2]], kind), 'system': [None, 'Be brief.']})
-        wanted = program_lines([{'messages': TURNS}, {'messages': TURNS, 'system': 'Be brief.'}], '--chat-format', 'chatml')
+        wanted = program_lines(
+            [{'messages': TURNS}, {'messages': TURNS, 'system': 'Be brief.'}], '--chat-format', 'chatml'
+        )
         with Model(MODEL, **CHAT) as model:
             found = data.score(model, table)
         self.assertBits(found['score'].to_pylist(), [line['score'] for line in wanted])
@@ -107,13 +124,20 @@ class Tables(Folder):
             self.assertEqual([one is not None for one in found['error'].to_pylist()], [False, error, False])
 
     def test_refusals(self):
-        self.assertSays(UsageError, 'score_margin already', data.score, self.model, pa.table({'chosen': ['a'], 'rejected': ['b'],
-                                                                                              'score_margin': [1]}))
+        self.assertSays(
+            UsageError,
+            'score_margin already',
+            data.score,
+            self.model,
+            pa.table({'chosen': ['a'], 'rejected': ['b'], 'score_margin': [1]}),
+        )
         found = data.score(self.model, pa.table({'text': ['a'], 'score': [1]}), prefix='guerdon_')
         self.assertEqual(found.column_names[:3], ['text', 'score', 'guerdon_score'])
         self.assertSays(UsageError, 'expected text', data.score, self.model, pa.table({'question': ['a']}))
-        self.assertBits(data.score(self.model, pa.table({'question': ['a']}), fields='text=question')['score'].to_pylist(),
-                        [program_lines([{'text': 'a'}])[0]['score']])
+        self.assertBits(
+            data.score(self.model, pa.table({'question': ['a']}), fields='text=question')['score'].to_pylist(),
+            [program_lines([{'text': 'a'}])[0]['score']],
+        )
         self.assertSays(FileError, 'missing.parquet', data.read, 'missing.parquet')
         self.assertSays(UsageError, 'int is no table', data.reader, 3)
 
@@ -149,28 +173,51 @@ class Commands(Folder):
 
     def test_failures(self):
         self.save('texts.parquet', [{'text': 'a'}, {'text': 'word ' * 50}])
-        self.guerdon('score', 'texts.parquet', '--output', 'x.parquet', '--max-length', '20', status=1, says='1 of 2 items failed')
+        self.guerdon(
+            'score',
+            'texts.parquet',
+            '--output',
+            'x.parquet',
+            '--max-length',
+            '20',
+            status=1,
+            says='1 of 2 items failed',
+        )
         self.assertEqual([one is None for one in self.table('x.parquet')['error'].to_pylist()], [True, False])
 
     def test_rank(self):
         rows = [{'prompt': 'Is tea hot? ', 'responses': ['Yes.', 'No.', 'Now and then.'], 'id': 7}]
         self.save('rows.parquet', rows)
         self.guerdon('rank', 'rows.parquet', '--output', 'ranked.parquet', '--pairs', 'best-worst')
-        line, = program_lines(rows, command='rank')
-        found, = self.table('ranked.parquet').to_pylist()
+        (line,) = program_lines(rows, command='rank')
+        (found,) = self.table('ranked.parquet').to_pylist()
         self.assertEqual([found['ranks'], found['best'], found['id']], [line['ranks'], line['best'], 7])
         self.assertBits(found['scores'] + [found['score_margin']], line['scores'] + [line['margin']])
-        pair, = self.table('ranked.pairs.parquet').to_pylist()
+        (pair,) = self.table('ranked.pairs.parquet').to_pylist()
         self.assertEqual(pair['chosen'], rows[0]['responses'][line['best']])
 
     def test_filter(self):
         self.save('pairs.parquet', self.pairs)
         margins = [line['margin'] for line in program_lines(self.pairs)]
         limit = sorted(margins)[8]
-        self.guerdon('filter', 'pairs.parquet', '--output', 'kept.parquet', '--rejects', 'rejects.parquet', '--min-margin',
-                     repr(limit), says='8 kept')
-        self.assertEqual(self.table('kept.parquet').to_pylist(), [one for one, margin in zip(self.pairs, margins) if margin >= limit])
-        self.assertEqual(self.table('rejects.parquet').to_pylist(), [one for one, margin in zip(self.pairs, margins) if margin < limit])
+        self.guerdon(
+            'filter',
+            'pairs.parquet',
+            '--output',
+            'kept.parquet',
+            '--rejects',
+            'rejects.parquet',
+            '--min-margin',
+            repr(limit),
+            says='8 kept',
+        )
+        self.assertEqual(
+            self.table('kept.parquet').to_pylist(), [one for one, margin in zip(self.pairs, margins) if margin >= limit]
+        )
+        self.assertEqual(
+            self.table('rejects.parquet').to_pylist(),
+            [one for one, margin in zip(self.pairs, margins) if margin < limit],
+        )
 
     def test_flip(self):
         self.save('pairs.parquet', self.pairs)
@@ -193,7 +240,9 @@ class Commands(Folder):
     def test_tokenize_and_lines(self):
         self.save('texts.parquet', [{'text': 'Is tea hot?'}])
         self.guerdon('tokenize', 'texts.parquet', '--output', 'ids.parquet')
-        self.assertEqual(self.table('ids.parquet').to_pylist(), program_lines([{'text': 'Is tea hot?'}], command='tokenize'))
+        self.assertEqual(
+            self.table('ids.parquet').to_pylist(), program_lines([{'text': 'Is tea hot?'}], command='tokenize')
+        )
         with open('texts.jsonl', 'w', encoding='utf-8') as file:
             file.write('{"text":"Is tea hot?","id":"x"}\n')
         self.guerdon('score', 'texts.jsonl', '--output', 'scored.parquet', '--keep', 'id')
@@ -216,8 +265,25 @@ class Commands(Folder):
             status = __main__.main(sys.argv[1:])
             print(status, seen[0])
         """
-        done = subprocess.run([sys.executable, '-c', source, 'score', 'pairs.parquet', '--output', 'scored.parquet', '--model', MODEL,
-                               '--batch-tokens', '200', *more], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-c',
+                source,
+                'score',
+                'pairs.parquet',
+                '--output',
+                'scored.parquet',
+                '--model',
+                MODEL,
+                '--batch-tokens',
+                '200',
+                *more,
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return [int(word) for word in done.stdout.split()]
 
     def test_resume(self):
@@ -233,17 +299,28 @@ class Commands(Folder):
 
     def test_refusals(self):
         self.save('pairs.parquet', self.pairs)
-        for words, *arguments in (('no flag', 'score', 'pairs.parquet', '--output', 'x.parquet', '--colour', 'red'),
-                                  ('--output is missing', 'score', 'pairs.parquet'),
-                                  ('--input is missing', 'score', '--output', 'x.parquet'),
-                                  ('needs a value', 'score', 'pairs.parquet', '--model', MODEL, '--output'),
-                                  ('takes no value', 'score', 'pairs.parquet', '--output', 'x.parquet', '--quiet=yes'),
-                                  ('a whole number', 'score', 'pairs.parquet', '--output', 'x.parquet', '--threads', 'two'),
-                                  ('pairs.parquet', 'score', 'pairs.parquet', '--output', 'pairs.parquet'),
-                                  ('0 were given', 'filter', 'pairs.parquet', '--output', 'x.parquet'),
-                                  ('JSON lines', 'filter', 'pairs.parquet', '--output', 'x.parquet', '--min-score', '0',
-                                   '--from-scores', 'pairs.parquet'),
-                                  ('guerdon.train()', 'train', 'pairs.parquet')):
+        for words, *arguments in (
+            ('no flag', 'score', 'pairs.parquet', '--output', 'x.parquet', '--colour', 'red'),
+            ('--output is missing', 'score', 'pairs.parquet'),
+            ('--input is missing', 'score', '--output', 'x.parquet'),
+            ('needs a value', 'score', 'pairs.parquet', '--model', MODEL, '--output'),
+            ('takes no value', 'score', 'pairs.parquet', '--output', 'x.parquet', '--quiet=yes'),
+            ('a whole number', 'score', 'pairs.parquet', '--output', 'x.parquet', '--threads', 'two'),
+            ('pairs.parquet', 'score', 'pairs.parquet', '--output', 'pairs.parquet'),
+            ('0 were given', 'filter', 'pairs.parquet', '--output', 'x.parquet'),
+            (
+                'JSON lines',
+                'filter',
+                'pairs.parquet',
+                '--output',
+                'x.parquet',
+                '--min-score',
+                '0',
+                '--from-scores',
+                'pairs.parquet',
+            ),
+            ('guerdon.train()', 'train', 'pairs.parquet'),
+        ):
             self.guerdon(*arguments, status=2, says=words)
         self.guerdon('score', 'missing.parquet', '--output', 'x.parquet', status=3, says='missing.parquet')
         self.assertEqual(os.listdir(), ['pairs.parquet'])

@@ -1,4 +1,5 @@
 """The examples of doc/python-hooks.md run as they stand."""
+
 import doctest
 import os
 import unittest

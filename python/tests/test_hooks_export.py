@@ -1,4 +1,5 @@
 """python -m guerdon export: every number of a training log, in TensorBoard's and wandb's own files."""
+
 import contextlib
 import io
 import json
@@ -26,7 +27,9 @@ class Export(Case):
         from guerdon import Model
 
         with Model(MODEL) as model:
-            model.train(some_pairs(8), 'OUT', evals=[self.held_out()], max_steps=3, lora_r=2, batch_size=2, grad_accum=1)
+            model.train(
+                some_pairs(8), 'OUT', evals=[self.held_out()], max_steps=3, lora_r=2, batch_size=2, grad_accum=1
+            )
         with open('OUT/log.jsonl', encoding='utf-8') as file:
             return [line for line in map(json.loads, file) if 'step' in line]
 
@@ -71,19 +74,27 @@ class Export(Case):
 
             with mock.patch.object(wandb, 'init', init):
                 self.assertEqual(self.export('OUT/log.jsonl', '--wandb', 'tea')[0], 0)
-        self.assertEqual(sorted((name, step, value) for step, values in logged for name, value in values.items()), self.wanted(lines))
+        self.assertEqual(
+            sorted((name, step, value) for step, values in logged for name, value in values.items()), self.wanted(lines)
+        )
         self.assertTrue([name for name in os.listdir('wandb') if name.startswith('offline-run')])
 
     def test_refusals(self):
-        for name, text in (('cut.jsonl', '{"loss":1,"step":1}\n{"loss":2,"st'), ('bad.jsonl', '{"loss":\n{"loss":1,"step":1}\n'),
-                           ('none.jsonl', '{"score":1}\n')):
+        for name, text in (
+            ('cut.jsonl', '{"loss":1,"step":1}\n{"loss":2,"st'),
+            ('bad.jsonl', '{"loss":\n{"loss":1,"step":1}\n'),
+            ('none.jsonl', '{"score":1}\n'),
+        ):
             with open(name, 'w', encoding='utf-8') as file:
                 file.write(text)
         self.assertEqual(_export.read('cut.jsonl')[1], [{'loss': 1, 'step': 1}])
-        for status, words, *arguments in ((2, 'expected OUT/log.jsonl', 'cut.jsonl'), (3, 'line 1', 'bad.jsonl', '--tensorboard', 'x'),
-                                          (3, 'no line with a step', 'none.jsonl', '--tensorboard', 'x'),
-                                          (3, 'missing.jsonl', 'missing.jsonl', '--tensorboard', 'x'),
-                                          (2, 'expected OUT', 'cut.jsonl', '--tensorboard', 'x', '--wandb', 'y')):
+        for status, words, *arguments in (
+            (2, 'expected OUT/log.jsonl', 'cut.jsonl'),
+            (3, 'line 1', 'bad.jsonl', '--tensorboard', 'x'),
+            (3, 'no line with a step', 'none.jsonl', '--tensorboard', 'x'),
+            (3, 'missing.jsonl', 'missing.jsonl', '--tensorboard', 'x'),
+            (2, 'expected OUT', 'cut.jsonl', '--tensorboard', 'x', '--wandb', 'y'),
+        ):
             found, errors = self.export(*arguments)
             self.assertEqual(found, status, errors)
             self.assertIn(words, errors)

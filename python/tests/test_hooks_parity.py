@@ -1,4 +1,5 @@
 """guerdon.parity against Transformers, and its verdict on what is not equal."""
+
 import contextlib
 import io
 import json
@@ -33,7 +34,9 @@ class Verdict(Case):
 
     def test_ids(self):
         result = self.judge([[1, 2, 9], [4, 5]])
-        self.assertEqual(result['ids'], {'equal': 1, 'parted': [{'text': 0, 'at': 2, 'guerdon': [3], 'transformers': [9]}]})
+        self.assertEqual(
+            result['ids'], {'equal': 1, 'parted': [{'text': 0, 'at': 2, 'guerdon': [3], 'transformers': [9]}]}
+        )
         self.assertFalse(result['equal'])
         self.assertEqual(self.judge([[1, 2, 3], [4, 5, 6]])['ids']['parted'][0]['at'], 2)
         self.assertIn('text 0 parts at token 2', self.parity.table(result))
@@ -83,9 +86,13 @@ class Command(Case):
         self.assertIn('NOT equal', out)
 
     def test_refusals(self):
-        for status, words, *arguments in ((2, 'expected one model', '--json'), (2, 'no flag', MODEL, '--colour', 'red'),
-                                          (3, 'no such directory', 'missing'), (3, 'missing.jsonl', MODEL, '--texts', 'missing.jsonl'),
-                                          (3, 'score.weight', POLICY)):
+        for status, words, *arguments in (
+            (2, 'expected one model', '--json'),
+            (2, 'no flag', MODEL, '--colour', 'red'),
+            (3, 'no such directory', 'missing'),
+            (3, 'missing.jsonl', MODEL, '--texts', 'missing.jsonl'),
+            (3, 'score.weight', POLICY),
+        ):
             found, _, errors = self.run_it(*arguments)
             self.assertEqual(found, status, errors)
             self.assertIn(words, errors)

@@ -1,4 +1,5 @@
 """guerdon.ray in a local Ray Data pipeline."""
+
 import os
 import unittest
 import warnings
@@ -22,8 +23,12 @@ class Ray(Case):
 
     def score(self, rows, batch_format, **how):
         found = self.data.from_items(rows).map_batches(
-            self.hook.Scorer, fn_constructor_kwargs={'model': MODEL, 'threads': 1, **how}, batch_size=5,
-            batch_format=batch_format, compute=self.data.ActorPoolStrategy(size=1))
+            self.hook.Scorer,
+            fn_constructor_kwargs={'model': MODEL, 'threads': 1, **how},
+            batch_size=5,
+            batch_format=batch_format,
+            compute=self.data.ActorPoolStrategy(size=1),
+        )
         return sorted(found.take_all(), key=lambda row: row['id'])
 
     def test_pairs(self):
@@ -36,7 +41,9 @@ class Ray(Case):
                 self.assertBits([row[f'score_{name}'] for row in found], [line[name] for line in lines])
 
     def test_conversations(self):
-        found = self.score([{'id': 0, 'messages': TURNS}, {'id': 1, 'messages': TURNS[:1] * 3}], 'numpy', prefix='g_', **CHAT)
+        found = self.score(
+            [{'id': 0, 'messages': TURNS}, {'id': 1, 'messages': TURNS[:1] * 3}], 'numpy', prefix='g_', **CHAT
+        )
         self.assertBits([found[0]['g_score']], program_scores([{'messages': TURNS}], '--chat-format', 'chatml'))
         self.assertTrue(found[1]['g_error'])
 

@@ -1,4 +1,5 @@
 """guerdon.spark in a local Spark."""
+
 import os
 import shutil
 import sys
@@ -17,9 +18,13 @@ class Spark(Case):
         if not shutil.which('java') and not os.environ.get('JAVA_HOME'):
             raise unittest.SkipTest('Spark needs Java, and there is no java in the PATH')
         os.environ['PYSPARK_PYTHON'] = sys.executable
-        cls.spark = (cls.sql.SparkSession.builder.master('local[1]').config('spark.ui.enabled', 'false')
-                     .config('spark.sql.execution.arrow.maxRecordsPerBatch', '5').config('spark.driver.host', '127.0.0.1')
-                     .getOrCreate())
+        cls.spark = (
+            cls.sql.SparkSession.builder.master('local[1]')
+            .config('spark.ui.enabled', 'false')
+            .config('spark.sql.execution.arrow.maxRecordsPerBatch', '5')
+            .config('spark.driver.host', '127.0.0.1')
+            .getOrCreate()
+        )
         cls.spark.sparkContext.setLogLevel('OFF')
 
     @classmethod
@@ -34,13 +39,15 @@ class Spark(Case):
         self.assertEqual([row['chosen'] for row in found], [row['chosen'] for row in rows])
         for name in ('chosen', 'rejected', 'margin'):
             self.assertBits([row[f'score_{name}'] for row in found], [line[name] for line in lines])
-        self.assertSays(UsageError, 'score_chosen already', self.hook.score, df.withColumnRenamed('id', 'score_chosen'), model=MODEL)
+        self.assertSays(
+            UsageError, 'score_chosen already', self.hook.score, df.withColumnRenamed('id', 'score_chosen'), model=MODEL
+        )
 
     def test_conversations(self):
         df = self.spark.createDataFrame([{'id': 0, 'turns': TURNS}])
         how = {'prefix': 'g_', 'fields': 'messages=turns'}
         run = df.mapInArrow(self.hook.scorer(model=MODEL, **how, **CHAT), self.hook.schema(df, **how))
-        found, = run.collect()
+        (found,) = run.collect()
         self.assertBits([found['g_score']], program_scores([{'messages': TURNS}], '--chat-format', 'chatml'))
         self.assertIsNone(found['g_error'])
 

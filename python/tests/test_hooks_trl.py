@@ -1,4 +1,5 @@
 """guerdon.trl, alone and in TRL's GRPOTrainer."""
+
 import asyncio
 import math
 import os
@@ -20,8 +21,12 @@ class Alone(Case):
     def test_texts(self):
         wanted = program_scores([{'text': prompt + answer} for prompt, answer in zip(PROMPTS, ANSWERS)])
         reward = reward_func(MODEL)
-        self.assertBits(reward(prompts=PROMPTS, completions=ANSWERS, completion_ids=[[1]] * 3, trainer_state=None, colour=['r'] * 3),
-                        wanted)
+        self.assertBits(
+            reward(
+                prompts=PROMPTS, completions=ANSWERS, completion_ids=[[1]] * 3, trainer_state=None, colour=['r'] * 3
+            ),
+            wanted,
+        )
         self.assertEqual(reward.__name__, 'qwen2')
         self.assertFalse(asyncio.iscoroutinefunction(reward))
         with Model(MODEL) as model:
@@ -39,7 +44,9 @@ class Alone(Case):
         reward = reward_func(MODEL)
         found = reward(PROMPTS, ['Yes.', None, 'Usually.'])
         self.assertIsNone(found[1])
-        self.assertBits([found[0], found[2]], program_scores([{'text': 'Is tea hot? Yes.'}, {'text': 'Is ice cold? Usually.'}]))
+        self.assertBits(
+            [found[0], found[2]], program_scores([{'text': 'Is tea hot? Yes.'}, {'text': 'Is ice cold? Usually.'}])
+        )
         self.assertEqual(reward(['a'], [None]), [None])
         self.assertEqual(reward([], []), [])
 
@@ -91,12 +98,28 @@ class Trainer(Case):
         tokenizer.chat_template = CHATML
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter('ignore')
-            how = trl.GRPOConfig(output_dir=folder, max_steps=2, per_device_train_batch_size=4, num_generations=4, use_cpu=True,
-                                 max_completion_length=8, logging_steps=1, report_to=[], bf16=False, disable_tqdm=True,
-                                 save_strategy='no', seed=1)
+            how = trl.GRPOConfig(
+                output_dir=folder,
+                max_steps=2,
+                per_device_train_batch_size=4,
+                num_generations=4,
+                use_cpu=True,
+                max_completion_length=8,
+                logging_steps=1,
+                report_to=[],
+                bf16=False,
+                disable_tqdm=True,
+                save_strategy='no',
+                seed=1,
+            )
             model = transformers.AutoModelForCausalLM.from_pretrained(POLICY, dtype='float32')
-            trainer = trl.GRPOTrainer(model=model, reward_funcs=spy, args=how, processing_class=tokenizer,
-                                      train_dataset=datasets.Dataset.from_list([{'prompt': one, 'colour': 'red'} for one in prompts]))
+            trainer = trl.GRPOTrainer(
+                model=model,
+                reward_funcs=spy,
+                args=how,
+                processing_class=tokenizer,
+                train_dataset=datasets.Dataset.from_list([{'prompt': one, 'colour': 'red'} for one in prompts]),
+            )
             trainer.train()
         return spy, [line for line in trainer.state.log_history if f'rewards/{spy.__name__}/mean' in line]
 
@@ -105,7 +128,9 @@ class Trainer(Case):
         self.assertEqual(len(log), 2)
         for (prompts, completions, rewards), line in zip(spy.calls, log):
             self.assertBits(rewards, program_scores([items(*both) for both in zip(prompts, completions)], *flags))
-            self.assertTrue(math.isclose(line[f'rewards/{spy.__name__}/mean'], sum(rewards) / 4, rel_tol=1e-5, abs_tol=1e-6))
+            self.assertTrue(
+                math.isclose(line[f'rewards/{spy.__name__}/mean'], sum(rewards) / 4, rel_tol=1e-5, abs_tol=1e-6)
+            )
 
     def test_texts(self):
         spy, log = self.train(PROMPTS, reward_func(MODEL, name='tea'))

@@ -1,4 +1,5 @@
 """guerdon.verifiers, in the Rubric of verifiers before 0.2 and in the Task of verifiers.v1."""
+
 import asyncio
 import unittest
 
@@ -16,7 +17,9 @@ def rollouts():
 
 def wanted():
     prompts, answers = rollouts()
-    return program_scores([{'messages': prompt + answer} for prompt, answer in zip(prompts, answers)], '--chat-format', 'chatml')
+    return program_scores(
+        [{'messages': prompt + answer} for prompt, answer in zip(prompts, answers)], '--chat-format', 'chatml'
+    )
 
 
 class Group(Case):
@@ -53,8 +56,18 @@ class Group(Case):
         if not hasattr(vf, 'Rubric'):
             self.skipTest(f'verifiers {vf.__version__} has no Rubric: it is of versions before 0.2')
         prompts, answers = rollouts()
-        states = [{'prompt': prompt, 'completion': answer, 'answer': '', 'task': 't', 'info': {}, 'trajectory': [],
-                   'timing': {'scoring_ms': 0, 'total_ms': 0}} for prompt, answer in zip(prompts, answers)]
+        states = [
+            {
+                'prompt': prompt,
+                'completion': answer,
+                'answer': '',
+                'task': 't',
+                'info': {},
+                'trajectory': [],
+                'timing': {'scoring_ms': 0, 'total_ms': 0},
+            }
+            for prompt, answer in zip(prompts, answers)
+        ]
         states = [vf.State(**state) for state in states]
         asyncio.run(vf.Rubric(funcs=[group_reward(MODEL, **CHAT)], weights=[2.0]).score_group(states))
         self.assertBits([state['metrics']['guerdon'] for state in states], wanted())
@@ -85,8 +98,10 @@ class Trace(Case):
         self.assertBits([asyncio.run(helpful(task=task.data, trace=traces[0]))], wanted()[:1])
 
     def trace(self, vf, task, answer):
-        nodes = [vf.MessageNode(message=vf.UserMessage(content=TURNS[0]['content'])),
-                 vf.MessageNode(parent=0, sampled=True, message=vf.AssistantMessage(content=answer))]
+        nodes = [
+            vf.MessageNode(message=vf.UserMessage(content=TURNS[0]['content'])),
+            vf.MessageNode(parent=0, sampled=True, message=vf.AssistantMessage(content=answer)),
+        ]
         about = vf.AgentInfo(config=vf.AgentConfig())
         return vf.Trace(task=vf.TraceTask(type='Judged', data=task.data), agent=about, nodes=nodes)
 

@@ -1,4 +1,5 @@
 """guerdon.verl in verl's own loader, with verl's DataProto, against verl's own rendering."""
+
 import asyncio
 import os
 import types
@@ -15,8 +16,11 @@ PROMPT = [{'role': 'user', 'content': 'Is tea hot?'}]
 
 
 def wanted():
-    return program_scores([{'messages': PROMPT + [{'role': 'assistant', 'content': answer}]} for answer in ANSWERS],
-                          '--chat-format', 'chatml')
+    return program_scores(
+        [{'messages': PROMPT + [{'role': 'assistant', 'content': answer}]} for answer in ANSWERS],
+        '--chat-format',
+        'chatml',
+    )
 
 
 def batch(tokenizer):
@@ -26,11 +30,14 @@ def batch(tokenizer):
     longest = max(map(len, ids)) + 2
     responses = torch.tensor([one + [tokenizer.pad_token_id] * (longest - len(one)) for one in ids])
     prompts = torch.tensor([[tokenizer.pad_token_id, *tokenizer('Is tea hot?')['input_ids']]] * len(ids))
-    mask = torch.tensor([[0] + [1] * (prompts.shape[1] - 1) + [1] * len(one) + [0] * (longest - len(one)) for one in ids])
+    mask = torch.tensor(
+        [[0] + [1] * (prompts.shape[1] - 1) + [1] * len(one) + [0] * (longest - len(one)) for one in ids]
+    )
     raw = numpy.empty(len(ids), dtype=object)
     raw[:] = [PROMPT] * len(ids)
-    return protocol.DataProto.from_dict({'prompts': prompts, 'responses': responses, 'attention_mask': mask},
-                                        non_tensors={'raw_prompt': raw})
+    return protocol.DataProto.from_dict(
+        {'prompts': prompts, 'responses': responses, 'attention_mask': mask}, non_tensors={'raw_prompt': raw}
+    )
 
 
 class Manager(Case):
@@ -41,10 +48,19 @@ class Manager(Case):
 
     def load(self, **settings):
         """The manager, as verl's worker makes it from the configuration."""
-        config = self.omegaconf.OmegaConf.create({
-            'guerdon': settings,
-            'reward': {'reward_manager': {'source': 'importlib', 'name': 'RewardManager', 'module': {'path': 'pkg://guerdon.verl'}},
-                       'custom_reward_function': {'path': None}}})
+        config = self.omegaconf.OmegaConf.create(
+            {
+                'guerdon': settings,
+                'reward': {
+                    'reward_manager': {
+                        'source': 'importlib',
+                        'name': 'RewardManager',
+                        'module': {'path': 'pkg://guerdon.verl'},
+                    },
+                    'custom_reward_function': {'path': None},
+                },
+            }
+        )
         return self.reward.load_reward_manager(config, self.tokenizer)
 
     def test_batch(self):
@@ -52,7 +68,7 @@ class Manager(Case):
         self.assertIsInstance(manager, RewardManager)
 
         async def score():
-            return await asyncio.gather(*(manager.run_single(data[i:i + 1]) for i in range(len(data))))
+            return await asyncio.gather(*(manager.run_single(data[i : i + 1]) for i in range(len(data))))
 
         found = [one['reward_score'] for one in asyncio.run(score())]
         self.assertBits(found, wanted())
@@ -69,8 +85,8 @@ class Manager(Case):
             self.tokenizer.bos_token = bos
             stand_in = types.SimpleNamespace(input_tokenizer=self.tokenizer, reward_model_tokenizer=self.tokenizer)
             for i in range(len(data)):
-                theirs = asyncio.run(own(stand_in, data[i:i + 1]))
-                self.assertEqual(manager.item(data[i:i + 1][0]), theirs)
+                theirs = asyncio.run(own(stand_in, data[i : i + 1]))
+                self.assertEqual(manager.item(data[i : i + 1][0]), theirs)
                 self.assertEqual(theirs.startswith('<|im_start|>'), bos is None)
 
     def test_environment(self):
@@ -89,10 +105,21 @@ class Function(Case):
 
     def test_in_verl(self):
         omegaconf, reward = need('omegaconf', 'verl.trainer.ppo.reward')
-        config = omegaconf.OmegaConf.create({'reward': {'custom_reward_function': {
-            'path': 'pkg://guerdon.verl', 'name': 'compute_score', 'reward_kwargs': {'model': MODEL, **CHAT}}}})
+        config = omegaconf.OmegaConf.create(
+            {
+                'reward': {
+                    'custom_reward_function': {
+                        'path': 'pkg://guerdon.verl',
+                        'name': 'compute_score',
+                        'reward_kwargs': {'model': MODEL, **CHAT},
+                    }
+                }
+            }
+        )
         function = reward.get_custom_reward_fn(config)
-        found = asyncio.run(function(data_source='x', solution_str=ANSWERS[1], ground_truth='', extra_info={'prompt': PROMPT}))
+        found = asyncio.run(
+            function(data_source='x', solution_str=ANSWERS[1], ground_truth='', extra_info={'prompt': PROMPT})
+        )
         self.assertBits([found], wanted()[1:2])
 
 
