@@ -18,8 +18,8 @@ from ._errors import Error, ItemError
 
 COMMANDS = ('score', 'rank', 'filter', 'eval', 'tokenize')
 ELSEWHERE = {
-    'train': 'guerdon.train() learns from records, such as guerdon.data.records() reads from a table; or write JSON lines '
-    'and use the program guerdon',
+    'train': 'guerdon.train() learns from records, such as guerdon.data.records() reads from a table; or write JSON '
+    'lines and use the program guerdon',
     'inspect': 'it reads no records: use guerdon.inspect(), or the program guerdon',
 }
 

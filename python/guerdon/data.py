@@ -5,9 +5,9 @@
     scored = data.score(Model(..), datasets.load_dataset(..)['train'])     # the same kind of table, with more columns
     data.write('scored.parquet', data.score(Model(..), data.read('data.parquet')))
 
-Conversations are columns of LIST<STRUCT<role, content, ..>>, or of LIST<MAP>.  A null counts as absent: a struct has all
-its members in every row.  Score, tokens and error become columns: score for texts; score_chosen, score_rejected and score_margin for
-pairs; scores, a list, for answers to a prompt.
+Conversations are columns of LIST<STRUCT<role, content, ..>>, or of LIST<MAP>.  A null counts as absent: a struct has
+all its members in every row.  Score, tokens and error become columns: score for texts; score_chosen, score_rejected
+and score_margin for pairs; scores, a list, for answers to a prompt.
 """
 
 from __future__ import annotations

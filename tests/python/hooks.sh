@@ -13,7 +13,7 @@ GUERDON_BUILD=$build "$python" -m pip wheel -q --no-build-isolation --no-deps -w
 "$python" -m pip install -q --no-deps --target "$work/site" "$work"/wheels/*.whl >"$work/log" 2>&1 ||
     { cat "$work/log"; fail "pip install"; }
 
-export GUERDON_TREE="$srcdir" GUERDON_PROGRAM="$build/guerdon" PYTHONPATH="$work/site" PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
+export TMPDIR="$work" GUERDON_TREE="$srcdir" GUERDON_PROGRAM="$build/guerdon" PYTHONPATH="$work/site" PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
 cp -R "$srcdir/python/tests" "$work/tests" && cd "$work/tests" || exit 99
 failed=0
 # run FILE: a process each, since these packages have threads and exits of their own.
