@@ -26,23 +26,15 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def _said(message: Any) -> Any:
-    """A message whose content is one part of text, with that text."""
-    content = message.get('content') if isinstance(message, dict) else None
-    if isinstance(content, list) and len(content) == 1 and set(content[0]) == {'type', 'text'}:
-        return {**message, 'content': content[0]['text']}
-    return message
-
-
 def answer(prompt: Any, completion: Any) -> Optional[dict[str, Any]]:
     """The item for a prompt and what was generated after it, each a text or a list of messages; None for no answer."""
     if completion is None:
         return None
     prompt, completion = plain(prompt), plain(completion)
     if isinstance(prompt, list) and isinstance(completion, list):
-        return {'messages': [_said(message) for message in prompt + completion]}
+        return {'messages': prompt + completion}
     if isinstance(prompt, list):
-        return {'prompt': [_said(message) for message in prompt], 'response': completion}
+        return {'prompt': prompt, 'response': completion}
     if not isinstance(prompt, str) or not isinstance(completion, str):
         raise UsageError(
             f'the prompt {prompt!r:.60} has the answer {completion!r:.60}: expected two texts, or two lists of '
@@ -119,11 +111,10 @@ class Gathered:
             self._waiting[loop].append(mine)
         else:
             self._waiting[loop] = [mine]
-            self._task = loop.create_task(self._run(loop))
+            self._task = loop.create_task(self._run(loop))  # begins when all that are ready have asked
         return await mine[1]
 
     async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        await asyncio.sleep(0)  # those that are ready to ask do so first
         while taken := self._waiting[loop]:
             self._waiting[loop] = []
             together = [item for items, _ in taken for item in items]

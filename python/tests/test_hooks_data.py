@@ -31,7 +31,9 @@ class Folder(Case):
         self.pairs = some_pairs()
 
     def save(self, name, rows):
-        data.write(name, pa.Table.from_pylist(rows))
+        """A file of batches of five rows."""
+        table = pa.Table.from_pylist(rows)
+        data.write(name, pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=5)))
         return name
 
     def guerdon(self, *arguments, status=0, says=''):
@@ -109,6 +111,19 @@ class Tables(Folder):
         self.assertBits(found['score'].to_pylist(), [line['score'] for line in wanted])
         self.assertNotEqual(*found['score'].to_pylist())
 
+    def test_tools(self):
+        """Arguments of calls to different tools are one struct, in which each call has only some members."""
+        def turns(**arguments):
+            call = {'type': 'function', 'function': {'name': 'f', 'arguments': arguments}}
+            return [TURNS[0], {'role': 'assistant', 'content': '', 'tool_calls': [call]}, TURNS[1]]
+
+        rows = [{'messages': turns(a=1)}, {'messages': turns(b='x')}]
+        wanted = program_lines(rows, '--chat-format', 'qwen2.5')
+        with Model(MODEL, chat_format='qwen2.5') as model:
+            found = data.score(model, pa.Table.from_pylist(rows))
+        self.assertIn("'a': None", str(pa.Table.from_pylist(rows).to_pylist()[1]))
+        self.assertBits(found['score'].to_pylist(), [line['score'] for line in wanted])
+
     def test_answers(self):
         rows = [{'prompt': 'Is tea hot? ', 'responses': ['Yes.', 'No.']}, {'prompt': 'Is ice? ', 'responses': ['No.']}]
         found = data.score(self.model, pa.Table.from_pylist(rows))
@@ -116,12 +131,12 @@ class Tables(Folder):
             self.assertBits(scores, line['scores'])
 
     def test_failed_and_dropped(self):
-        rows = [{'text': 'a'}, {'text': 'word ' * 50}, {'text': 'b'}]
+        rows = [{'text': 'a'}, {'text': 'word ' * 50}, {'text': 'b'}, {'text': 'word ' * 50}]
         for truncate, error in (('error', True), ('drop', False)):
             with Model(MODEL, max_length=20, truncate=truncate) as model:
                 found = data.score(model, pa.Table.from_pylist(rows))
-            self.assertEqual([score is None for score in found['score'].to_pylist()], [False, True, False])
-            self.assertEqual([one is not None for one in found['error'].to_pylist()], [False, error, False])
+            self.assertEqual([score is None for score in found['score'].to_pylist()], [False, True, False, True])
+            self.assertEqual([one is not None for one in found['error'].to_pylist()], [False, error, False, error])
 
     def test_refusals(self):
         self.assertSays(
@@ -144,11 +159,13 @@ class Tables(Folder):
     def test_incomplete_file(self):
         def fails():
             yield pa.RecordBatch.from_pydict({'text': ['a']})
+            there.extend(os.listdir())
             raise OSError('a disk')
 
+        there = []
         with self.assertRaises(OSError):
             data.write('x.parquet', pa.RecordBatchReader.from_batches(pa.schema([('text', pa.string())]), fails()))
-        self.assertEqual(os.listdir(), [])
+        self.assertEqual([there, os.listdir()], [['x.parquet.part'], []])
 
 
 class Commands(Folder):
@@ -197,12 +214,12 @@ class Commands(Folder):
         self.assertEqual(pair['chosen'], rows[0]['responses'][line['best']])
 
     def test_filter(self):
-        self.save('pairs.parquet', self.pairs)
+        self.save('pairs.arrow', self.pairs)
         margins = [line['margin'] for line in program_lines(self.pairs)]
         limit = sorted(margins)[8]
         self.guerdon(
             'filter',
-            'pairs.parquet',
+            'pairs.arrow',
             '--output',
             'kept.parquet',
             '--rejects',
@@ -220,9 +237,9 @@ class Commands(Folder):
         )
 
     def test_flip(self):
-        self.save('pairs.parquet', self.pairs)
+        self.save('pairs.arrow', self.pairs)
         lines = program_lines(self.pairs)
-        self.guerdon('filter', 'pairs.parquet', '--output', 'kept.parquet', '--flip-below', '0', '--annotate')
+        self.guerdon('filter', 'pairs.arrow', '--output', 'kept.parquet', '--flip-below', '0', '--annotate')
         found = self.table('kept.parquet').to_pylist()
         self.assertEqual(len(found), 16)
         for before, after, line in zip(self.pairs, found, lines):

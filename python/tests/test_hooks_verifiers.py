@@ -41,12 +41,17 @@ class Group(Case):
             async def ask():
                 return await asyncio.gather(reward(prompts[:1], answers[:1]), reward(prompts[1:], answers[1:]))
 
+            async def ask_again():
+                return await reward(prompts, answers), await asyncio.wait_for(reward(prompts, answers), 60)
+
             async def ask_too_much():
                 return await asyncio.gather(reward(prompts, answers), reward(prompts[:1], long), return_exceptions=True)
 
             first, rest = asyncio.run(ask())
             self.assertEqual(calls, [3])
             self.assertBits(first + rest, wanted())
+            for scores in asyncio.run(ask_again()):
+                self.assertBits(scores, wanted())
             good, bad = asyncio.run(ask_too_much())
             self.assertBits(good, wanted())
             self.assertIn('tokens', str(bad))

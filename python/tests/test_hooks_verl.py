@@ -72,6 +72,8 @@ class Manager(Case):
 
         found = [one['reward_score'] for one in asyncio.run(score())]
         self.assertBits(found, wanted())
+        last = asyncio.run(manager.run_single(data))  # of several outputs
+        self.assertBits([last['reward_score']], wanted()[-1:])
         rewards = manager.assemble_rm_scores(data, found)
         self.assertEqual(rewards.shape, data.batch['responses'].shape)
         self.assertBits(rewards.sum(dim=1).tolist(), wanted())
