@@ -113,6 +113,7 @@ class Tables(Folder):
 
     def test_tools(self):
         """Arguments of calls to different tools are one struct, in which each call has only some members."""
+
         def turns(**arguments):
             call = {'type': 'function', 'function': {'name': 'f', 'arguments': arguments}}
             return [TURNS[0], {'role': 'assistant', 'content': '', 'tool_calls': [call]}, TURNS[1]]

@@ -45,6 +45,13 @@ class Export(Case):
     def wanted(self, lines):
         return sorted((name, line['step'], value) for line in lines for name, value in _export.values(line))
 
+    def test_names(self):
+        self.assertEqual(
+            list(_export.values({'loss': 1.5, 'epoch': 2, 'note': 'x', 'step': 3})),
+            [('train/loss', 1.5), ('train/epoch', 2)],
+        )
+        self.assertEqual(list(_export.values({'eval_loss': 1.5, 'epoch': 2, 'step': 3})), [('eval/loss', 1.5)])
+
     def test_tensorboard(self):
         need('torch.utils.tensorboard')
         events = need('tensorboard.backend.event_processing.event_accumulator')
