@@ -1,5 +1,5 @@
 """Commands over tables: rows go to the library as JSON lines in a folder beside the output, and what it writes becomes
-columns.  The folder is there while the command runs; after an interruption, --resume continues from it."""
+columns.  The folder is there while the command runs; after it failed or was interrupted, --resume continues from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from itertools import islice
 from typing import Any, Iterator, Optional, Sequence
 
@@ -15,7 +16,7 @@ import pyarrow.compute as compute
 
 from . import _columns, _run, data
 from ._command import FILTERS, Command
-from ._errors import InterruptedCallError, UsageError
+from ._errors import UsageError
 from ._model import Model
 
 STRUCTS = {
@@ -40,7 +41,8 @@ class Run:
         self.name, self.command, self.call = name, command, command.call
         self.source, self.output = command.input, command.output
         self.table = data.is_table(self.source)
-        self.folder = (self.output or self.source.rstrip('/')) + '.guerdon'
+        self.lasting = bool(self.output) and self.output != '-'  # whether there is a place to resume from
+        self.folder = self.output.rstrip('/') + '.guerdon' if self.lasting else tempfile.mkdtemp(prefix='guerdon-')
         self.prefix = command.own.get('prefix', '')
         self.failed = ''
         self.model: Any = None
@@ -64,6 +66,14 @@ class Run:
                     if self.name == 'filter' and _to_table(self.output):
                         record[ROW] = row
                     file.write(json.dumps(record, default=str) + '\n')
+
+    def end(self, complete: bool) -> None:
+        """Removes the folder, unless there is something to resume from."""
+        done = self.path('out.jsonl')
+        if complete or not self.lasting or not os.path.exists(done) or not os.path.getsize(done):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            print(f'guerdon: what is done is in {self.folder}; with --resume, the same command continues', file=sys.stderr)
 
     def lines_for(self, key: str) -> tuple[Optional[str], Optional[str]]:
         """Where the library writes an output that the user named: there, or in the folder if it becomes a table."""
@@ -228,17 +238,15 @@ def run(name: str, arguments: Sequence[str]) -> int:
     """Runs a command; the exit status is 1 if some items failed."""
     more = {flag: 'number' for flag in FILTERS} if name == 'filter' else {'by': 'text'} if name == 'eval' else None
     one = Run(name, Command(STRUCTS[name], arguments, more))
-    _check(one)
-    one.model = None if name == 'tokenize' else one.open()
+    complete = False
     try:
+        _check(one)
+        one.model = None if name == 'tokenize' else one.open()
         one.start()
         RUNS[name](one)
-    except (KeyboardInterrupt, InterruptedCallError):
-        raise  # what is done stays in the folder, for --resume
-    except BaseException:
-        shutil.rmtree(one.folder, ignore_errors=True)
-        raise
-    shutil.rmtree(one.folder, ignore_errors=True)
+        complete = True
+    finally:
+        one.end(complete)
     if one.failed:
         print(f'guerdon: {one.failed}', file=sys.stderr)
     return 1 if one.failed else 0

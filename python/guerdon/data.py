@@ -12,6 +12,7 @@ and score_margin for pairs; scores, a list, for answers to a prompt.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import tempfile
@@ -34,11 +35,22 @@ def is_table(path: Any) -> bool:
 
 
 def read(path: 'str | os.PathLike[str]') -> 'pa.RecordBatchReader':
-    """The batches of a Parquet or Arrow file, or of a data set that `datasets` saved to disk."""
+    """The batches of a Parquet or Arrow file, or of several by a pattern, sorted by their names; or of a data set that
+    `datasets` saved to disk."""
     try:
-        return _read(os.fspath(path))
+        paths = [os.fspath(path)] if os.path.exists(path) else sorted(glob.glob(os.fspath(path)))
+        return _read(paths[0]) if len(paths) == 1 else _several(paths) if paths else _read(os.fspath(path))
     except (OSError, pa.ArrowInvalid) as failure:
         raise FileError(f'{path} cannot be read: {failure}', 'GD_EIO') from failure
+
+
+def _several(paths: list[str]) -> 'pa.RecordBatchReader':
+    """The batches of several files, which have the same columns."""
+    schema = _read(paths[0]).schema
+    for path in paths[1:]:
+        if not _read(path).schema.equals(schema):
+            raise FormatError(f'{path} has other columns than {paths[0]}: expected the same names and types', 'GD_EFORMAT')
+    return pa.RecordBatchReader.from_batches(schema, (batch for path in paths for batch in _read(path)))
 
 
 def _read(path: str) -> 'pa.RecordBatchReader':

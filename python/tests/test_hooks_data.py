@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 from common import Case
-from guerdon import FileError, Model, UsageError
+from guerdon import FileError, FormatError, Model, UsageError
 from hooks import CHAT, MODEL, TURNS, need, program_lines, some_pairs
 
 pa = None  # pyarrow, once it is known to be there
@@ -88,6 +88,14 @@ class Tables(Folder):
         self.assertPairs(data.score(self.model, 'saved'), lines)
         stream = os.path.join('saved', next(name for name in os.listdir('saved') if name.endswith('.arrow')))
         self.assertEqual(data.read(stream).read_all().num_rows, len(lines))
+
+    def test_several_files(self):
+        for part, rows in enumerate((self.pairs[:7], self.pairs[7:])):
+            self.save(f'part-{part}.parquet', rows)
+        found = data.score(self.model, 'part-*.parquet')
+        self.assertPairs(found, program_lines(self.pairs))
+        self.save('part-2.parquet', [{**self.pairs[0], 'id': 3}])
+        self.assertSays(FormatError, 'part-2.parquet has other columns', data.read, 'part-*.parquet')
 
     def test_conversations(self):
         """A struct has all its members in every row: those that are null count as absent."""
@@ -181,6 +189,8 @@ class Commands(Folder):
         self.guerdon('score', '--input=pairs.parquet', '--output', 'scored.jsonl', '--quiet')
         with open('scored.jsonl', encoding='utf-8') as file:
             self.assertEqual([json.loads(line) for line in file], lines)
+        out = self.guerdon('score', '--input=pairs.parquet', '--output', '-', '--quiet')
+        self.assertEqual([json.loads(line) for line in out.splitlines()], lines)
         self.assertEqual(sorted(os.listdir()), ['pairs.parquet', 'scored.jsonl', 'scored.parquet'])
 
     def test_saved_folder(self):
@@ -309,6 +319,7 @@ class Commands(Folder):
         self.save('pairs.parquet', self.pairs)
         self.assertEqual(self.stopped(4)[0], 130)
         self.assertEqual(sorted(os.listdir()), ['pairs.parquet', 'scored.parquet.guerdon'])
+        self.guerdon('score', 'pairs.parquet', '--output', 'scored.parquet', '--resume', '--model', 'missing', status=3)
         status, first = self.stopped(99, '--resume')
         self.assertEqual(status, 0)
         self.assertGreaterEqual(first, 4)
