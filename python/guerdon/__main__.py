@@ -2,6 +2,7 @@
 
 usage: python -m guerdon score|rank|filter|eval [FLAGS] FILE --output FILE  (flags of `guerdon COMMAND`, and --prefix P)
        python -m guerdon tokenize --model DIR --input FILE --output FILE
+       python -m guerdon train --model DIR --train FILE [--eval [NAME=]FILE] --output DIR [FLAGS of `guerdon train`]
        python -m guerdon export OUT/log.jsonl --tensorboard DIR | --wandb PROJECT [--name RUN]
 
 FILE may be .parquet, .arrow, a folder that `datasets` saved, or what the program guerdon reads.  The output has the
@@ -16,10 +17,8 @@ from typing import Sequence
 
 from ._errors import Error, ItemError
 
-COMMANDS = ('score', 'rank', 'filter', 'eval', 'tokenize')
+COMMANDS = ('score', 'rank', 'filter', 'eval', 'tokenize', 'train')
 ELSEWHERE = {
-    'train': 'guerdon.train() learns from records, such as guerdon.data.records() reads from a table; or write JSON '
-    'lines and use the program guerdon',
     'inspect': 'it reads no records: use guerdon.inspect(), or the program guerdon',
 }
 
@@ -38,10 +37,10 @@ def _run(arguments: Sequence[str]) -> int:
         return _export.main(rest)
     if command in COMMANDS:
         try:
-            from . import _tables
+            from . import _learn, _tables
         except ImportError as missing:
             raise Error(f'{missing.name} is needed for tables: pip install "guerdon[tables]", or pyarrow') from missing
-        return _tables.run(command, _positional(rest))
+        return _learn.run(rest) if command == 'train' else _tables.run(command, _positional(rest))
     print(
         f'guerdon: python -m guerdon has no command {command}: '
         f'{ELSEWHERE.get(command, "the program guerdon may have it; here are " + ", ".join(COMMANDS) + " and export")}',

@@ -15,7 +15,8 @@ FILTERS = {
     'top_fraction': 'top-fraction',
     'flip_below': 'flip-below',
 }
-NO_FLAG = {'struct_size', 'arguments', 'problem', 'context', 'by', 'limit', 'no_share_prefix', 'dry_run'}
+NO_FLAG = {'struct_size', 'arguments', 'problem', 'report', 'context', 'by', 'limit', 'no_share_prefix', 'dry_run'}
+NO_FLAG |= {'evals', 'eval_count'}
 
 
 def flags_of(struct: str) -> dict[str, str]:
@@ -23,9 +24,11 @@ def flags_of(struct: str) -> dict[str, str]:
     found = {}
     for name, field in ffi.typeof(struct).fields:
         kind = field.type
-        if name in SWITCHES or kind.cname == 'int':
+        if kind.cname in ('char *', 'char * *'):
+            found[name] = 'text'
+        elif name in SWITCHES or kind.cname == 'int':
             found[name] = 'switch'
-        elif kind.cname in ('float', 'double'):
+        elif kind.cname in ('float', 'double') or kind.kind == 'struct':
             found[name] = 'number'
         elif kind.kind == 'primitive' and name != 'memory':
             found[name] = 'count'
@@ -46,7 +49,7 @@ def _value(flag: str, kind: str, text: str) -> Any:
 
 def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Keywords by the flags, and the other arguments."""
-    keywords: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}  # of a flag that may be repeated, lists
     rest, queue = [], list(arguments)
     while queue:
         word = queue.pop(0)
@@ -67,7 +70,11 @@ def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, An
             continue
         if '=' not in word and not queue:
             raise UsageError(f'{flag} needs a value')
-        keywords[name] = _value(flag, known[name], text if '=' in word else queue.pop(0))
+        value = text if '=' in word else queue.pop(0)
+        if known[name] == 'texts':
+            keywords.setdefault(name, []).append(value)
+        else:
+            keywords[name] = _value(flag, known[name], value)
     return keywords, rest
 
 

@@ -314,6 +314,22 @@ class Commands(Folder):
         )
         return [int(word) for word in done.stdout.split()]
 
+    def test_train(self):
+        """From a table as from JSON lines: the same bytes of weights."""
+        self.save('pairs.parquet', self.pairs)
+        with open('pairs.jsonl', 'w', encoding='utf-8') as file:
+            file.writelines(json.dumps(one) + '\n' for one in self.pairs)
+        flags = ['--max-steps', '2', '--lora-r', '2', '--learning-rate', '1e-3']
+        for ending in ('parquet', 'jsonl'):
+            files = ['--train', f'pairs.{ending}', '--eval', f'pairs.{ending}']
+            self.guerdon('train', *files, '--output', ending, *flags, says='step 2/2')
+        weights = [open(f'{ending}/adapter_model.safetensors', 'rb') for ending in ('parquet', 'jsonl')]
+        self.assertEqual(*[file.read() for file in weights])
+        for file in weights:
+            file.close()
+        result = json.loads(self.guerdon('train', *files, '--output', ending, *flags, '--quiet'))
+        self.assertEqual(result['format'], 'guerdon-train/1')
+
     def test_resume(self):
         """What an interrupted run has done is not done again, and the result is the same."""
         self.save('pairs.parquet', self.pairs)
@@ -348,7 +364,8 @@ class Commands(Folder):
                 '--from-scores',
                 'pairs.parquet',
             ),
-            ('guerdon.train()', 'train', 'pairs.parquet'),
+            ('--train is missing', 'train', '--output', 'x'),
+            ('reads no records', 'inspect', 'pairs.parquet'),
         ):
             self.guerdon(*arguments, status=2, says=words)
         self.guerdon('score', 'missing.parquet', '--output', 'x.parquet', status=3, says='missing.parquet')
