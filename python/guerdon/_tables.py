@@ -73,7 +73,8 @@ class Run:
         if complete or not self.lasting or not os.path.exists(done) or not os.path.getsize(done):
             shutil.rmtree(self.folder, ignore_errors=True)
         else:
-            print(f'guerdon: what is done is in {self.folder}; with --resume, the same command continues', file=sys.stderr)
+            said = f'what is done is in {self.folder}; with --resume, the same command continues'
+            print(f'guerdon: {said}', file=sys.stderr)
 
     def lines_for(self, key: str) -> tuple[Optional[str], Optional[str]]:
         """Where the library writes an output that the user named: there, or in the folder if it becomes a table."""

@@ -49,7 +49,8 @@ def _several(paths: list[str]) -> 'pa.RecordBatchReader':
     schema = _read(paths[0]).schema
     for path in paths[1:]:
         if not _read(path).schema.equals(schema):
-            raise FormatError(f'{path} has other columns than {paths[0]}: expected the same names and types', 'GD_EFORMAT')
+            what = f'{path} has other columns than {paths[0]}: expected the same names and types'
+            raise FormatError(what, 'GD_EFORMAT')
     return pa.RecordBatchReader.from_batches(schema, (batch for path in paths for batch in _read(path)))
 
 

@@ -7,6 +7,7 @@ import unittest
 from unittest import mock
 
 from common import ADAPTER, MODEL as LLAMA, Case
+from guerdon import Error
 from hooks import MODEL, PAIRS, POLICY, need
 
 
@@ -84,6 +85,11 @@ class Command(Case):
         self.assertEqual(status, 1, errors)
         self.assertIn('text 0 parts at token 0', out)
         self.assertIn('NOT equal', out)
+
+    def test_no_head(self):
+        """Transformers would take random numbers for a head that isn't there."""
+        words = 'Transformers finds no score.weight'
+        self.assertSays(Error, words, self.parity._parity_sides.transformers, POLICY, None, [[1]])
 
     def test_refusals(self):
         for status, words, *arguments in (
