@@ -16,7 +16,7 @@ FILTERS = {
     'flip_below': 'flip-below',
 }
 NO_FLAG = {'struct_size', 'arguments', 'problem', 'report', 'context', 'by', 'limit', 'no_share_prefix', 'dry_run'}
-NO_FLAG |= {'evals', 'eval_count'}
+NO_FLAG |= {'evals', 'eval_count', 'shards'}
 
 
 def flags_of(struct: str) -> dict[str, str]:
@@ -24,7 +24,7 @@ def flags_of(struct: str) -> dict[str, str]:
     found = {}
     for name, field in ffi.typeof(struct).fields:
         kind = field.type
-        if kind.cname in ('char *', 'char * *'):
+        if kind.cname in ('char *', 'char * *') or name == 'shard':
             found[name] = 'text'
         elif name in SWITCHES or kind.cname == 'int':
             found[name] = 'switch'
@@ -78,6 +78,14 @@ def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, An
     return keywords, rest
 
 
+def _shard(text: Optional[str]) -> dict[str, int]:
+    """--shard I/N as the library has it."""
+    part, slash, of = (text or '').partition('/')
+    if text and not (slash and part.isdigit() and of.isdigit()):
+        raise UsageError(f'--shard {text}: expected I/N, such as 1/4')
+    return {'shard': int(part), 'shards': int(of)} if text else {}
+
+
 class Command:
     """What a command was asked to do: keywords for the model, for the call, and of this module."""
 
@@ -90,6 +98,7 @@ class Command:
         self.own = {name: keywords.pop(name) for name in OWN if name in keywords}
         self.call = {name: keywords.pop(name) for name in call if name in keywords}
         self.model = keywords
+        self.call.update(_shard(self.call.get('shard')))
         self.input, self.output = self.call.pop('input', None), self.call.pop('output', None)
         if not self.model.get('model') and not self.call.get('from_scores'):
             raise UsageError('--model is missing: a checkpoint directory')

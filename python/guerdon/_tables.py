@@ -231,6 +231,8 @@ def _check(run: Run) -> None:
         raise UsageError(
             f'--from-scores {scores}: scores are read from JSON lines, which score and eval write to a .jsonl'
         )
+    if run.call.get('shard') and run.output and _to_table(run.output):
+        raise UsageError('--shard: parts are joined as JSON lines: expected an --output such as part-1.jsonl')
     outputs = [run.output, run.call.get('pairs_output'), run.call.get('rejects'), run.call.get('scores')]
     _run.check_outputs(run.command.model, [run.source], [path for path in outputs if path])
 

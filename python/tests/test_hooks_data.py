@@ -189,6 +189,10 @@ class Commands(Folder):
         self.guerdon('score', '--input=pairs.parquet', '--output', 'scored.jsonl', '--quiet')
         with open('scored.jsonl', encoding='utf-8') as file:
             self.assertEqual([json.loads(line) for line in file], lines)
+        out = ''.join(
+            self.guerdon('score', 'pairs.parquet', '--output', '-', '--quiet', '--shard', f'{i}/2') for i in (1, 2)
+        )
+        self.assertEqual([json.loads(line) for line in out.splitlines()], lines)
         out = self.guerdon('score', '--input=pairs.parquet', '--output', '-', '--quiet')
         self.assertEqual([json.loads(line) for line in out.splitlines()], lines)
         self.assertEqual(sorted(os.listdir()), ['pairs.parquet', 'scored.jsonl', 'scored.parquet'])
@@ -364,6 +368,8 @@ class Commands(Folder):
                 '--from-scores',
                 'pairs.parquet',
             ),
+            ('expected I/N', 'score', 'pairs.parquet', '--output', 'x.jsonl', '--shard', '2'),
+            ('joined as JSON lines', 'score', 'pairs.parquet', '--output', 'x.parquet', '--shard', '1/2'),
             ('--train is missing', 'train', '--output', 'x'),
             ('reads no records', 'inspect', 'pairs.parquet'),
         ):
