@@ -383,12 +383,19 @@ static void a_request_far_back_is_cancelled(void **state)
 /* ---- closed ---- */
 
 /* Lets the batch go on when the service is closing. */
+struct closing {
+    gd_service *service;
+    struct gate gate;
+};
+
 static void stand_until_closing(void *context, size_t stage, const gd_tensor *hidden)
 {
-    gd_service *service = *(gd_service **)context;
+    struct closing *held = context;
+    gd_service *service = held->service;
     bool closing = stage > 0;
 
     (void)hidden;
+    atomic_fetch_add(&held->gate.batches, stage == 0);
     while (!closing) {
         (void)sched_yield();
         pthread_mutex_lock(&service->lock);
@@ -402,9 +409,11 @@ static void close_with(bool drain, gd_status want)
     static struct asked first, second;
     gd_model *model = open_model("qwen2", "chatml", 8);
     gd_service *service = open_service(model, 0, 0);
+    struct closing held = { .service = service };
 
-    gd_engine_observe(model->engine, stand_until_closing, &service);
+    gd_engine_observe(model->engine, stand_until_closing, &held);
     ask_one(service, &first, answer_to(&question, 0));
+    wait_for_batch(&held.gate, 1);
     second.list[0] = second.list[1] = (gd_item)ITEM(GD_ITEM_TEXT, NULL, longer);
     ask(service, &second, 2);
     gd_service_close(service, drain);

@@ -37,8 +37,10 @@ static void a_failure_of_the_device_reaches_all(void **state)
     (void)state;
     gd_engine_observe(model->engine, stand_still, &gate);
     atomic_store(&breaks, true);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         ask_one(service, &asked[i], answer_to(&question, i));
+        wait_for_batch(&gate, 1); /* of the first alone */
+    }
     gd_service_cancel(service, asked[3].ticket);
     open_gate(&gate);
     for (size_t i = 0; i < 4; i++) {
