@@ -4,6 +4,7 @@ import statistics
 import time
 
 import python_rows
+import serve_rows
 import train_rows
 from tools import AVX2_ONLY, LIMITS, PAIRS, Missing, median
 
@@ -376,7 +377,7 @@ def threads(tools):
     return result(f'{speed_up:.2f}x', speed_up >= 1.9, rows_per_s=rates)
 
 
-def training(measure, tools):
+def of_others(measure, tools):
     figure, reached, details = measure(tools)
     return result(figure, reached, **details)
 
@@ -407,11 +408,6 @@ def growth(tools):
     return result(figure, spread <= 0.1, seconds_per_row=per_row, attention=fit)
 
 
-def python_row(measure, tools):
-    figure, reached, details = measure(tools)
-    return result(figure, reached, **details)
-
-
 ROWS = {
     'matmul-bf16': Row('matmul, M >= 256 rows, AVX512_BF16',
                        '>= 0.95 (7B shapes) and >= 0.91 (0.5B) of peak; ahead of oneDNN', matmul_bf16),
@@ -434,8 +430,6 @@ ROWS = {
                       'under 4 minutes, peak resident <= 1 GiB', crosscheck),
     'threads': Row('threads', '2 threads >= 1.9x one thread', threads),
     'growth': Row('cost growth', 'time per row constant within 10 % from 1,000 to 100,000 rows', growth),
-    **{name: Row(what, target, lambda tools, measure=measure: training(measure, tools))
-       for name, (what, target, measure) in train_rows.ROWS.items()},
-    **{name: Row(what, target, lambda tools, measure=measure: python_row(measure, tools))
-       for name, (what, target, measure) in python_rows.ROWS.items()},
+    **{name: Row(what, target, lambda tools, measure=measure: of_others(measure, tools))
+       for name, (what, target, measure) in {**train_rows.ROWS, **serve_rows.ROWS, **python_rows.ROWS}.items()},
 }
