@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct request {
     size_t received;
     bool refused;      /* the answer is there before the body */
     bool started;      /* the body has arrived, and it is counted among those under way */
-    bool ready;        /* the scores, or the reason why there are none */
+    atomic_bool ready; /* the scores, or the reason why there are none */
     bool close;        /* the connection ends with the answer */
     const char *allow; /* of 405 */
     gd_status rc;
@@ -176,12 +177,12 @@ static void on_done(void *context, gd_status rc, const gd_summary *summary, cons
     r->why = *why;
     r->x.summary = *summary;
     r->scored = gd_clock();
-    r->ready = true;
     if (rc == GD_EIO || rc == GD_EDEVICE) {
         (void)pthread_mutex_lock(&r->server->lock);
         r->server->broken = true;
         (void)pthread_mutex_unlock(&r->server->lock);
     }
+    r->ready = true;
     MHD_resume_connection(r->connection);
 }
 
@@ -229,7 +230,8 @@ static void ask(struct request *r)
         return;
     }
     refuse_busy(r, rc, &err);
-    r->refused = r->ready = true;
+    r->refused = true;
+    r->ready = true;
     MHD_resume_connection(r->connection);
 }
 
