@@ -1,6 +1,9 @@
 """Clients of a reward server: many requests at once, each on a connection of its own, as RL trainers send them."""
 import asyncio
+import collections
 import json
+import socket
+import threading
 import time
 
 
@@ -39,33 +42,36 @@ def load(port, path, bodies, at_once):
     return time.perf_counter() - start, answers
 
 
-class Crowd:
+class Crowd(threading.Thread):
     """Connections that say little: so many idle ones, and others that open one after the other and send a part of a
     request's first line, slowly."""
 
+    PARTS, PAUSE = (b'GE', b'T /', b'heal'), 0.3
+
     def __init__(self, port, idle, opened, per_second):
+        super().__init__()
         self.port, self.idle, self.opened, self.per_second = port, idle, opened, per_second
-        self.made = 0
+        self.made, self.ready, self.stop = 0, threading.Event(), threading.Event()
 
-    async def slow(self):
-        try:
-            _, writer = await asyncio.open_connection('127.0.0.1', self.port)
-            self.made += 1
-            for part in (b'GE', b'T /', b'heal'):
-                writer.write(part)
-                await asyncio.sleep(0.3)
-            writer.close()
-        except OSError:
-            pass
+    def connect(self):
+        return socket.create_connection(('127.0.0.1', self.port))
 
-    async def run(self, ready, stop):
-        kept = [await asyncio.open_connection('127.0.0.1', self.port) for _ in range(self.idle)]
-        ready.set()
-        tasks = set()
-        while self.made + len(tasks) < self.opened and not stop.is_set():
-            tasks.add(asyncio.create_task(self.slow()))
-            await asyncio.sleep(1 / self.per_second)
-            tasks = {t for t in tasks if not t.done()}
-        await asyncio.gather(*tasks)
-        for _, writer in kept:
-            writer.close()
+    def run(self):
+        kept = [self.connect() for _ in range(self.idle)]
+        slow = collections.deque()  # (when, connection, parts sent)
+        self.ready.set()
+        while not self.stop.is_set() and self.made < self.opened:
+            now = time.monotonic()
+            for _ in range(self.per_second // 20):
+                slow.append((now, self.connect(), 0))
+                self.made += 1
+            while slow and slow[0][0] <= now:
+                _, connection, sent = slow.popleft()
+                if sent == len(self.PARTS):
+                    connection.close()
+                    continue
+                connection.send(self.PARTS[sent])
+                slow.append((now + self.PAUSE, connection, sent + 1))
+            self.stop.wait(0.05)
+        for connection in kept + [c for _, c, _ in slow]:
+            connection.close()

@@ -1,5 +1,4 @@
 """The rows of the table that are about the server: `make bench-serve`."""
-import asyncio
 import contextlib
 import json
 import os
@@ -156,13 +155,11 @@ def connections(tools):
         for _ in range(tools.rounds):
             alone = rewards(port, some)[0]
             crowd = load.Crowd(port, IDLE, OPENED, PER_SECOND)
-            ready, stop = threading.Event(), threading.Event()
-            others = threading.Thread(target=lambda: asyncio.run(crowd.run(ready, stop)))
-            others.start()
-            ready.wait()
+            crowd.start()
+            crowd.ready.wait()
             parts.append(alone / rewards(port, some)[0])
-            stop.set()
-            others.join()
+            crowd.stop.set()
+            crowd.join()
             made.append(crowd.made)
     return (f'{median(parts):.2f} of the rate without them; {IDLE} idle, {median(made):.0f} opened meanwhile',
             median(parts) >= 0.95, {'parts': parts, 'made': made})

@@ -205,7 +205,7 @@ const cli_flag cli_flags[] = {
     { "served-name", "NAME", "the model's name in requests and answers (default: the last part of its path)",
       AT(served_name), CLI_TEXT, CLI_CMD_SERVE },
     { "api-key-file", "FILE",
-      "answer only requests with one of the keys in FILE, one per line, as Authorization: Bearer KEY; /health and "
+      "answer only requests with one of the keys in FILE, one per line, as Authorization: Bearer KEY; /, /health and "
       "/ping "
       "need none",
       AT(key_file), CLI_TEXT, CLI_CMD_SERVE },

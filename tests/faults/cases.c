@@ -21,6 +21,8 @@ const fault_case fault_cases[] = {
       "out.jsonl --batch-tokens 24" QUIET },
     { "score-resume", RESUMES | INTERRUPTED, 1,
       "score --model @golden/qwen2 --input ../in/items.jsonl --output out.jsonl --batch-tokens 24" QUIET },
+    { "score-shard", RESUMES, 1,
+      "score --model @golden/qwen2 --input ../in/items.jsonl --shard 2/2 --output out.jsonl --batch-tokens 24" QUIET },
     { "score-packed", RESUMES, 0,
       "score --model @golden/qwen2-causal --adapter @golden/qwen2-causal-lora --input ../in/pairs.jsonl.gz "
       "--output out.jsonl.zst" QUIET },

@@ -161,7 +161,7 @@ const char *fault_judge_next(const fault_result *run, const fault_result *good)
 {
     static char after[sizeof text + 64];
     /* a run that was complete but for the removal of its files: its failed items were reported before */
-    const bool complete = run->status == 0 && strstr(fault_find(run, FAULT_MESSAGES)->bytes, "is already complete");
+    const bool complete = run->status == 0 && strstr(fault_find(run, FAULT_MESSAGES)->bytes, "complete; nothing to do");
     const char *what;
 
     if (run->status != good->status && !complete)

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""at_server.py PAGE.c - looks at the page of the server as a person would, in a headless Chromium: with the keyboard, at 400
-pixels, dark and light, and when things go wrong. The server here answers what was written down. PICTURES=DIR keeps
-pictures."""
+"""at_server.py PAGE.c GUERDON MODEL - looks at the page of the server as a person would, in a headless Chromium: with
+the keyboard, at 400 pixels, dark and light, and when things go wrong. First guerdon serve answers, then a server here,
+what was written down. PICTURES=DIR keeps pictures."""
 import base64
 import hashlib
 import http.server
 import json
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import threading
 
 import browser
@@ -184,7 +186,8 @@ class Test:
                 if os.environ.get('PICTURES'):
                     b.picture(f'{os.environ["PICTURES"]}/page-{width}-{scheme}.png')
         self.check('dark and light', backs['dark'] != backs['light'], backs)
-        self.check('where it was cut', 'its beginning is cut off, to 512 tokens' in self.text('rows'), self.text('rows'))
+        rows = self.text('rows')
+        self.check('where it was cut', 'its beginning is cut off, to 512 tokens' in rows, rows)
 
     def sentences(self):
         """Whatever goes wrong, a sentence says so, and no mark-up of a stranger is shown as such."""
@@ -258,7 +261,8 @@ class Test:
         count, unnamed = b.unnamed()
         self.check('fields and buttons', count >= 11, count)
         self.equal('without a name', unnamed, [])
-        b.run('document.body.append(Object.assign(document.createElement("script"), { textContent: "window.alien = 1" }))')
+        b.run('document.body.append(Object.assign(document.createElement("script"), '
+              '{ textContent: "window.alien = 1" }))')
         b.run('fetch("http://127.0.0.1:1/").catch(() => {})')
         self.equal('a script that is not the page\'s', b.run('String(window.alien)'), 'undefined')
         self.check('what the policy refuses', len(b.complaints()) >= 2, b.complaints())
@@ -273,8 +277,43 @@ class Test:
         self.browser.run('score()')
         self.equal('no server', self.text('wrong'), 'The server does not answer: is it still running?')
 
-    def run(self):
+    def real(self, guerdon, model):
+        """The scores on the page are those of guerdon rank."""
+        b, prompt, answers = self.browser, 'Is tea hot? ', ['Yes.', 'No, it is not.', 'Ask “her”.']
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f'{folder}/in.jsonl', 'w', encoding='utf-8') as file:
+                json.dump({'prompt': prompt, 'responses': answers}, file)
+            with open(f'{folder}/key', 'w', encoding='ascii') as file:
+                file.write('the-right-key\n')
+            ranked = json.loads(subprocess.run(
+                [guerdon, 'rank', '--model', model, '--input', f'{folder}/in.jsonl', '--quiet'],
+                check=True, capture_output=True).stdout)
+            command = [guerdon, 'serve', '--model', model, '--port', '0', '--api-key-file', f'{folder}/key']
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+                line = server.stdout.readline()
+                if not line and 'needs libmicrohttpd' in server.stderr.read():
+                    print('built without libmicrohttpd, so guerdon serve was not looked at')
+                    return
+                try:
+                    b.open(line.split()[-1] + '/')
+                    b.run('at("turns").checked = false; at("key").value = "the-wrong-key"')
+                    self.fill(prompt, *answers)
+                    b.run('score()')
+                    self.check('a wrong key', 'The server wants a key: ' in self.text('wrong'), self.text('wrong'))
+                    b.run('at("key").value = "the-right-key"; score()')
+                    b.wait('at("adapter").length > 0')
+                    seen = b.run('[...document.querySelectorAll("#rows tr")].map((row) => [+row.cells[0].innerText, '
+                                 'row.cells[2].innerText.trim(), +row.cells[4].innerText])')
+                    shown = b.run(f'{json.dumps(ranked["scores"])}.map(shown)')
+                    self.equal('the scores of guerdon serve', seen,
+                               [list(row) for row in zip(ranked['ranks'], shown, ranked['tokens'])])
+                    self.equal('complaints', b.complaints(), [])
+                finally:
+                    server.kill()
+
+    def run(self, guerdon, model):
         try:
+            self.real(guerdon, model)
             for look in (self.keyboard_alone, self.sizes_and_colours, self.sentences, self.key, self.nothing_else,
                          self.gone):
                 look()
@@ -301,7 +340,7 @@ def main():
     if not browser.find():
         print('SKIPPED: the digests are right, but there is no Chromium to look at the page')
         return 77
-    return Test(page, policy).run()
+    return Test(page, policy).run(*sys.argv[2:])
 
 
 if __name__ == '__main__':

@@ -6,4 +6,6 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; t
     echo 'SKIPPED: the page is looked at by a script for Python 3.8 or later'
     exit 77
 fi
-exec python3 -B "${srcdir:-.}/tests/page/at_server.py" "${top_builddir:-.}/src/serve/page.c"
+srcdir=${srcdir:-.} build=${top_builddir:-.}
+exec python3 -B "$srcdir/tests/page/at_server.py" "$build/src/serve/page.c" "$build/guerdon" \
+    "$srcdir/tests/data/golden/qwen2"
