@@ -14,6 +14,10 @@
  * the limit. */
 enum { PATIENCE = 4 };
 
+/* The bodies of all requests together, of those that wait for their scores as well, may have so many times the limit:
+ * else a thousand clients, each within its own, could fill the memory. */
+enum { BODIES = 16 };
+
 struct request {
     sv_exchange x;
     sv_server *server;
@@ -21,7 +25,8 @@ struct request {
     sv_watched *watched;
     char *path;
     gd_buf body;
-    size_t received;
+    size_t received;   /* bytes of the body, ... */
+    size_t held;       /* ... and those that were kept */
     bool refused;      /* the answer is there before the body */
     bool started;      /* the body has arrived, and it is counted among those under way */
     atomic_bool ready; /* the scores, or the reason why there are none */
@@ -131,6 +136,18 @@ static struct request *begin(sv_server *server, struct MHD_Connection *connectio
 
 /* ---- the body ---- */
 
+/* One thread reads all bodies, so their sum needs no lock. */
+static bool hold(struct request *r, size_t size)
+{
+    sv_server *server = r->server;
+
+    if (server->held + size > BODIES * server->settings.max_body)
+        return false;
+    server->held += size;
+    r->held += size;
+    return true;
+}
+
 /* False: the connection has sent too much, and is closed without an answer. */
 static bool take_body(struct request *r, const char *data, size_t size)
 {
@@ -143,6 +160,8 @@ static bool take_body(struct request *r, const char *data, size_t size)
         gd_buf_free(&r->body);
         return r->received / PATIENCE <= most;
     }
+    if (!r->refused && !hold(r, size))
+        refuse(r, r->x.dialect->busy, "the bodies of other requests take too much memory already");
     if (!r->refused)
         gd_buf_bytes(&r->body, data, size);
     return true;
@@ -373,6 +392,7 @@ void sv_handled(void *context, struct MHD_Connection *connection, void **of_requ
         (void)pthread_cond_signal(&server->fewer);
         (void)pthread_mutex_unlock(&server->lock);
     }
+    server->held -= r->held;
     sv_exchange_free(&r->x);
     gd_buf_free(&r->body);
     gd_free(r->path);

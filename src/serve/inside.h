@@ -21,6 +21,7 @@ struct sv_server {
     sv_watch *watch;
     char *url, *name, *identity;
     gd_arena memory;      /* what info points to */
+    size_t held;          /* bytes of bodies: of libmicrohttpd's thread alone */
     pthread_mutex_t lock; /* of the members below */
     pthread_cond_t fewer; /* a request has ended */
     size_t under_way;     /* requests */

@@ -126,10 +126,9 @@ static void write_front(sv_exchange *x)
     gd_buf_bytes(&x->answer, sv_page, sv_page_size);
 }
 
-#define OWN(what)                                                 \
-    {                                                             \
-#what, 503, nothing_to_read, write_##what, sv_fail_openai \
-    }
+/* clang-format off */
+#define OWN(what) { #what, 503, nothing_to_read, write_##what, sv_fail_openai }
+/* clang-format on */
 
 const sv_dialect sv_health = OWN(health);
 const sv_dialect sv_ping = { "ping", 503, nothing_to_read, write_health, sv_fail_openai };

@@ -141,6 +141,25 @@ class Guards(unittest.TestCase):
             self.assertIn(parse(s.send(chunked(body).replace(b'11\r\n', b'zz\r\n')))[0], (0, 400))
             self.assertEqual(s.ask('GET', '/health')[0], 200)
 
+    def test_all_bodies_together(self):
+        """Clients within their own limits can't fill the memory, and others are served when they have gone."""
+        with Server('--max-body', '100000') as s:
+            part = request('POST', '/get_reward', b'x' * 99000)[:-10]
+            waiting = [s.connect() for _ in range(20)]
+            for c in waiting:
+                c.sendall(part)
+            status = 0
+            while status != 503:  # until enough of it has been read
+                status, headers, body = s.ask('POST', '/get_reward', b' ' * 99000)
+                self.assertIn(status, (400, 503))
+            self.assertEqual(headers['retry-after'], '1')
+            self.assertIn('the bodies of other requests', sentence_of(body))
+            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[0], 200)
+            for c in waiting:
+                c.close()
+            s.wait_for('connections', 1)
+            self.assertEqual(s.ask('POST', '/get_reward', b' ' * 99000)[0], 400)  # read, and found empty
+
     def test_heads(self):
         ok = request('GET', '/health')
         cases = (
