@@ -251,6 +251,7 @@ static void score(gd_service *service)
     service->scoring = &scoring;
     if (!rc)
         rc = gd_pipeline_run(&scoring, &why);
+    service->scoring = NULL;
     (void)gd_job_close(&job, rc, NULL); /* which would say that items failed: their requests know */
     if (rc)
         fail_all(service, &why);

@@ -29,11 +29,12 @@ struct sv_server {
     bool broken;          /* the model has failed, and would again */
 };
 
-/* handler.c: what libmicrohttpd calls. */
+/* handler.c: what libmicrohttpd calls; in two of them, the context is the server. */
 enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const char *path, const char *method,
                           const char *version, const char *data, size_t *size, void **context);
-void sv_handled(void *server, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how);
-void sv_connected(void *server, struct MHD_Connection *connection, void **context,
+void sv_handled(void *context, struct MHD_Connection *connection, void **of_request,
+                enum MHD_RequestTerminationCode how);
+void sv_connected(void *context, struct MHD_Connection *connection, void **of_connection,
                   enum MHD_ConnectionNotificationCode what);
 
 /* info.c: reads what the server says of its model. */
