@@ -28,9 +28,13 @@ def bits(values):
     return array('f', values).tobytes().hex()
 
 
+# Where a shell starts the tests in the background, SIGINT is ignored, and Python leaves it so.
+HEARS = 'import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n'
+
+
 def python(source, **environment):
     """Runs a script in a process of its own: its exit status, standard output and standard error."""
-    done = subprocess.run([sys.executable, '-c', source], capture_output=True, text=True, check=False,
+    done = subprocess.run([sys.executable, '-c', HEARS + source], capture_output=True, text=True, check=False,
                           env={**os.environ, **environment}, cwd=os.path.dirname(os.path.abspath(__file__)))
     return done.returncode, done.stdout, done.stderr
 

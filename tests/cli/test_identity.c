@@ -64,9 +64,10 @@ static const struct option {
     { "share-prefix", ALL, NULL, NULL, "--share-prefix=off", NULL },
     { "quiet", ALL, NULL, NULL, "--quiet", NULL },
     { "output", ALL, NULL, "--output=@/out", "--output=@/./out", NULL },
-    { "resume", ALL, NULL, NULL, NULL, NULL },  /* given by run_command() */
-    { "dry-run", ALL, NULL, NULL, NULL, NULL }, /* no output */
-    { "help", ALL, NULL, NULL, NULL, NULL },    /* no run */
+    { "resume", ALL, NULL, NULL, NULL, NULL },   /* given by run_command() */
+    { "shard", ALL, "shard", NULL, NULL, NULL }, /* counts all items before it begins: shards.sh */
+    { "dry-run", ALL, NULL, NULL, NULL, NULL },  /* no output */
+    { "help", ALL, NULL, NULL, NULL, NULL },     /* no run */
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
