@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "serve/framing.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -89,8 +90,13 @@ static bool is_plain(const char *encoding) { return !encoding || !strcasecmp(enc
 
 static void check_head(struct request *r, const sv_route *route, const char *other)
 {
-    if (!route && other) {
-        r->allow = other;
+    const char *fault = sv_framing_fault(r->connection);
+
+    if (fault) {
+        r->close = true;
+        refuse(r, 400, fault);
+    } else if (!route && other) {
+        r->allow = !strcmp(other, "GET") ? "GET, HEAD" : other;
         refuse(r, 405, "the method is not one that this path takes");
     } else if (!route) {
         refuse(r, 404, "there is nothing under this path; GET /openapi.json says what there is");
@@ -141,7 +147,7 @@ static bool hold(struct request *r, size_t size)
 {
     sv_server *server = r->server;
 
-    if (server->held + size > BODIES * server->settings.max_body)
+    if ((server->held + size) / BODIES > server->settings.max_body)
         return false;
     server->held += size;
     r->held += size;
