@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "serve/cost.h"
 #include "serve/framing.h"
 
 #include <stdatomic.h>
@@ -18,6 +19,7 @@ enum { PATIENCE = 4 };
 /* The bodies of all requests together, of those that wait for their scores as well, may have so many times the limit:
  * else a thousand clients, each within its own, could fill the memory. */
 enum { BODIES = 16 };
+#define ALL_BODIES "the bodies of other requests take too much memory already"
 
 struct request {
     sv_exchange x;
@@ -167,14 +169,28 @@ static bool take_body(struct request *r, const char *data, size_t size)
         return r->received / PATIENCE <= most;
     }
     if (!r->refused && !hold(r, size))
-        refuse(r, r->x.dialect->busy, "the bodies of other requests take too much memory already");
+        refuse(r, r->x.dialect->busy, ALL_BODIES);
     if (!r->refused)
         gd_buf_bytes(&r->body, data, size);
     return true;
 }
 
+/* The values of a body stay until its answer has gone, and a list of zeros is twenty times as large as its text. */
+static bool hold_values(struct request *r, size_t cost)
+{
+    const size_t whole = r->held + cost, most = r->server->settings.max_body;
+
+    if (whole / BODIES > most)
+        return sv_refuse(&r->x, 413,
+                         "the body takes %zu bytes of memory with all its values, but only %d times --max-body, "
+                         "%zu bytes, are accepted",
+                         whole, BODIES, most);
+    return hold(r, cost) || sv_refuse(&r->x, r->x.dialect->busy, "%s", ALL_BODIES);
+}
+
 static bool parse(struct request *r)
 {
+    const size_t cost = sv_cost_of_values(r->body.data, r->body.len);
     gd_error err = { GD_OK, "" };
     gd_status rc;
 
@@ -188,7 +204,7 @@ static bool parse(struct request *r)
         return rc == GD_ENOMEM ? sv_refuse_memory(&r->x) : sv_refuse(&r->x, 400, "%s", err.text);
     if (!json_is_object(r->x.body))
         return sv_refuse(&r->x, 400, "the body is %s, but a JSON object is expected", gd_json_type_name(r->x.body));
-    return true;
+    return hold_values(r, cost);
 }
 
 /* ---- the scores ---- */

@@ -160,6 +160,22 @@ class Guards(unittest.TestCase):
             s.wait_for('connections', 1)
             self.assertEqual(s.ask('POST', '/get_reward', b' ' * 99000)[0], 400)  # read, and found empty
 
+    def test_values_take_more_than_their_text(self):
+        def body(zeros):
+            return {'query': [f'{i} ' * 200 for i in range(40)], 'zeros': [0] * zeros}
+
+        with Server('--max-body', '100000', '--batch-tokens', '64', '--isa', 'generic') as s, s.connect() as c:
+            status, _, answer = s.ask('POST', '/get_reward', {'query': ['tea'], 'zeros': [0] * 33000})
+            self.assertEqual(status, 413)
+            self.assertIn('16 times --max-body, 100000 bytes', sentence_of(answer))
+            # What only looks like values, in a text, takes no more than the text.
+            self.assertEqual(s.post('/get_reward', {'query': ['tea'], 'note': '"[{,:' * 12000})[0], 200)
+            c.sendall(request('POST', '/get_reward', body(20000)))
+            s.wait_for('queue_requests', 1)
+            status, _, answer = s.ask('POST', '/get_reward', body(20000))
+            self.assertEqual(status, 503)
+            self.assertIn('the bodies of other requests', sentence_of(answer))
+
     def test_heads(self):
         ok = request('GET', '/health')
         cases = (
