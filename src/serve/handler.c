@@ -90,6 +90,16 @@ static void refuse_too_large(struct request *r)
 
 static bool is_plain(const char *encoding) { return !encoding || !strcasecmp(encoding, "identity"); }
 
+/* A browser says from which site's page a request comes.  Without keys, any page that someone on this machine looks at
+ * could use the model; with them, it has none to send. */
+static bool is_of_another_site(const struct request *r)
+{
+    const char *origin = header(r, MHD_HTTP_HEADER_ORIGIN), *host = header(r, MHD_HTTP_HEADER_HOST);
+    const char *site = origin ? strstr(origin, "://") : NULL;
+
+    return !r->server->keys.count && origin && (!site || !host || strcasecmp(site + 3, host) != 0);
+}
+
 static void check_head(struct request *r, const sv_route *route, const char *other)
 {
     const char *fault = sv_framing_fault(r->connection);
@@ -104,6 +114,8 @@ static void check_head(struct request *r, const sv_route *route, const char *oth
         refuse(r, 404, "there is nothing under this path; GET /openapi.json says what there is");
     } else if (!route->open && !sv_keys_allow(&r->server->keys, header(r, MHD_HTTP_HEADER_AUTHORIZATION))) {
         refuse(r, 401, "a key is expected: Authorization: Bearer KEY");
+    } else if (is_of_another_site(r)) {
+        refuse(r, 403, "the request comes from a page of another site, which only a server with keys answers");
     } else if (!is_plain(header(r, MHD_HTTP_HEADER_CONTENT_ENCODING))) {
         refuse(r, 415, "the body is compressed, but plain JSON is expected");
     } else if (is_announced_too_large(r)) {

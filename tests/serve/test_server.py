@@ -106,6 +106,18 @@ class Guards(unittest.TestCase):
             self.assertEqual(s.ask('GET', '/health')[0], 200)
             self.assertEqual(s.ask('GET', '/ping')[0], 200)
 
+    def test_pages_of_other_sites(self):
+        """A page in somebody's browser can't use a server that asks no key; our own page can."""
+        keys = self.file('keys', 'a-good-key\n')
+        with Server() as s, Server('--api-key-file', keys) as locked:
+            for origin, status in (('http://test', 200), ('HTTP://TEST', 200), ('http://evil.test', 403), ('null', 403),
+                                   ('http://test:81', 403), ('http://test.evil', 403), ('', 403)):
+                got = s.post('/get_reward', {'query': ['x']}, [f'Origin: {origin}'])
+                self.assertEqual(got[0], status, origin)
+                got = locked.post('/get_reward', {'query': ['x']},
+                                  [f'Origin: {origin}', 'Authorization: Bearer a-good-key'])
+                self.assertEqual(got[0], 200, origin)
+
     def test_bodies(self):
         limit = 1000
         fits = b'{"query":["' + b'x' * 500 + b'"]}'
