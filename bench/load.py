@@ -43,8 +43,7 @@ def load(port, path, bodies, at_once):
 
 
 class Crowd(threading.Thread):
-    """Connections that say little: so many idle ones, and others that open one after the other and send a part of a
-    request's first line, slowly."""
+    """Quiet connections: some of them idle; the others open one by one, and slowly send part of a first line."""
 
     PARTS, PAUSE = (b'GE', b'T /', b'heal'), 0.3
 

@@ -67,7 +67,7 @@ def peer(tools, directory, dtype, batch):
 
 
 def rewards(port, some, in_one=1):
-    """Seconds, and the rewards, of requests with so many texts each."""
+    """How many seconds requests of `in_one` texts each take, and their rewards."""
     bodies = [{'query': some[i:i + in_one]} for i in range(0, len(some), in_one)]
     load.load(port, '/get_reward', bodies[:1], 1)
     seconds, answers = load.load(port, '/get_reward', bodies, AT_ONCE)

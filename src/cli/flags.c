@@ -13,7 +13,7 @@
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS | CLI_CMD_MODELS)
 #define PLANS (CLI_CMD_TRAIN | CLI_CMD_INSPECT)
 #define OPENS (MODELS | CLI_CMD_MERGE)
-#define EVERY (OPENS | CLI_CMD_SERVE | CLI_CMD_BACKENDS | CLI_CMD_MODELS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
+#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_MODELS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
 #define SIDE "BACKEND[:NUMERICS[:ISA[:PRECISION]]]"
 #define AT(field) offsetof(cli_settings, field)
 
@@ -206,8 +206,7 @@ const cli_flag cli_flags[] = {
       AT(served_name), CLI_TEXT, CLI_CMD_SERVE },
     { "api-key-file", "FILE",
       "answer only requests with one of the keys in FILE, one per line, as Authorization: Bearer KEY; /, /health and "
-      "/ping "
-      "need none",
+      "/ping need none",
       AT(key_file), CLI_TEXT, CLI_CMD_SERVE },
     { "tls-cert", "FILE", "serve https with the certificate in FILE, in PEM format", AT(tls_cert), CLI_TEXT,
       CLI_CMD_SERVE },

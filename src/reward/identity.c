@@ -35,6 +35,15 @@ static const char *name_of(const char *key, const json_t *value)
     return NULL;
 }
 
+int gd_identity_number(const char *key, const char *name)
+{
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++)
+        for (int n = 0; !strcmp(key, choices[i].key) && n < NAMES && choices[i].names[n]; n++)
+            if (!strcmp(name, choices[i].names[n]))
+                return n;
+    return -1;
+}
+
 void gd_identity_value(gd_buf *out, const char *key, const json_t *value)
 {
     const char *name = name_of(key, value);

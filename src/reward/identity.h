@@ -5,6 +5,9 @@
 #include "base/buf.h"
 #include "base/json.h"
 
+/* The number that a name has in the enum of such a member, "left" in "truncate"; -1: it is none. */
+int gd_identity_number(const char *key, const char *name);
+
 /* Writes the value of a journal's member: its number in an enum by its name, and whatever stands for nothing given as
  * just that. */
 void gd_identity_value(gd_buf *out, const char *key, const json_t *value);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "reward/identity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -166,13 +167,11 @@ static gd_status join(const struct reading *r)
 
 static gd_status read_truncate(gd_record_wish *wish, const char *name, gd_error *why)
 {
-    static const char *const names[] = { "error", "left", "right", "drop", "oldest-turns" };
+    const int number = gd_identity_number("truncate", name);
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) != 0)
-            continue;
+    if (number >= 0) {
         wish->cuts = true;
-        wish->truncate = (gd_truncate)i;
+        wish->truncate = (gd_truncate)number;
         return GD_OK;
     }
     return gd_fail(why, GD_EUSAGE, "truncate is \"%.40s\", but error, left, right, drop or oldest-turns is expected",

@@ -320,7 +320,8 @@ gd_status gd_job_aside(gd_job *run, gd_error *err)
     return rc;
 }
 
-gd_status gd_job_same_input(const gd_job *run, uint64_t items, uint64_t digest, bool more, gd_error *err)
+/* Whether the input begins with the items that are done, so many of which were read, the last with this digest. */
+static gd_status same_input(const gd_job *run, uint64_t items, uint64_t digest, bool more, gd_error *err)
 {
     const gd_journal_state *done = &run->journal.done;
 
@@ -330,6 +331,25 @@ gd_status gd_job_same_input(const gd_job *run, uint64_t items, uint64_t digest, 
                    "%s: the run was started with another input: its first %llu items were not these; pass the input "
                    "that it had, or remove %s to start afresh",
                    run->journal.path, (unsigned long long)done->items, run->journal.path);
+}
+
+gd_status gd_job_next(gd_job *run, gd_next_record *next, void *context, gd_record *record, uint64_t *bytes, bool *more,
+                      gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (gd_shard_ends(&run->shard, run->seen)) {
+        *more = false;
+    } else if (next) {
+        rc = next(context, record, bytes, more, err);
+    } else {
+        rc = gd_records_next(run->records, record, more, err);
+        *bytes = gd_records_bytes_done(run->records);
+    }
+    run->seen += !rc && *more;
+    if (!rc)
+        rc = gd_shard_same_input(&run->shard, run->seen, record->digest, *more, err);
+    return rc ? rc : same_input(run, run->seen, record->digest, *more, err);
 }
 
 /* Saves the journal; called where the outputs end with a whole item. */

@@ -10,6 +10,9 @@
 #include "reward/model.h"
 #include "reward/shard.h"
 
+/* Like gd_records_next(); also gives the number of bytes of the input up to the record's end. */
+typedef gd_status gd_next_record(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+
 typedef struct gd_job {
     gd_records *records; /* NULL: the items are in memory */
     gd_writer *writer;
@@ -34,9 +37,8 @@ typedef struct gd_job {
     gd_shard shard;                     /* the part of the input that the run is over */
     bool restarts;                      /* it begins afresh each time, without a journal */
     gd_journal journal;
-    gd_marker marker; /* of a shard */
-    /* How the items of a shard's input are counted, if not each record is one: like gd_records_next(). */
-    gd_status (*count_next)(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+    gd_marker marker;           /* of a shard */
+    gd_next_record *count_next; /* how a shard's items are counted; NULL: each record of the file is one */
     void *counter;
 } gd_job;
 
@@ -67,6 +69,11 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
  * the output has lines of.  drops: items may have been left out. */
 gd_status gd_job_finished(const gd_job *run, const char *output, const char *input, bool drops, gd_error *err);
 
+/* The next record, by `next`, or of the file if that is NULL, up to the end of a shard. Fails, too, if the input is not
+ * the one that was counted, or with which the run was started. */
+gd_status gd_job_next(gd_job *run, gd_next_record *next, void *context, gd_record *record, uint64_t *bytes, bool *more,
+                      gd_error *err);
+
 /* Whether the run is over this item, and not done with it. */
 bool gd_job_wants(const gd_job *run, uint64_t index);
 
@@ -75,10 +82,6 @@ gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
 /* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);
-
-/* Whether the input begins with the items that are done: called for each, with the number of items read, the last one's
- * digest, and whether there are more; fails with GD_EUSAGE. */
-gd_status gd_job_same_input(const gd_job *run, uint64_t items, uint64_t digest, bool more, gd_error *err);
 
 /* The item is done.  After every GD_CUT_ITEMS items, counted from the first, compressed outputs end a member: a run can
  * resume them only there. */

@@ -308,16 +308,33 @@ static gd_status refuse_resume(const char *output, gd_error *err)
     return gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output);
 }
 
+/* The file that a symbolic link leads to, in the room; any other output by its own name. */
+static const char *leads_to(const char *output, char real[PATH_MAX])
+{
+    struct stat sb;
+
+    return lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output) ? real : output;
+}
+
+gd_status gd_journal_beside(char **path, const char *output, const char *ending, gd_error *err)
+{
+    char real[PATH_MAX];
+
+    *path = NULL;
+    if (!gd_journal_applies(output))
+        return GD_OK;
+    *path = with_ending(leads_to(output, real), ending);
+    return *path ? GD_OK : gd_fail_memory(err, PATH_MAX);
+}
+
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err)
 {
     char real[PATH_MAX];
-    struct stat sb;
 
     *journal = (gd_journal){ .held = -1, .next = -1 };
     if (!gd_journal_applies(output))
         return GD_OK;
-    if (lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output))
-        output = real;
+    output = leads_to(output, real);
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");

@@ -39,6 +39,9 @@ bool gd_journal_applies(const char *output);
  * to, which has other names. Free it even after a failure. */
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err);
 
+/* The path of another file beside the output, in the same way; NULL if there can be none. Freed with gd_free(). */
+gd_status gd_journal_beside(char **path, const char *output, const char *ending, gd_error *err);
+
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an
  * unfinished output is refused, not overwritten.  `identity` is a JSON object of strings and numbers, and must equal
  * the unfinished run's; its member "files" is an object with a string for each file.

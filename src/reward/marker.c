@@ -19,23 +19,12 @@
 
 #define FORMAT "guerdon-shard/1"
 #define ENDING ".done"
-#define JOURNAL_ENDING ".resume"
 enum { LIMIT = 1 << 20 };
 
 gd_status gd_marker_name(gd_marker *marker, const char *output, gd_error *err)
 {
-    gd_journal journal;
-    gd_buf path = { 0 };
-    gd_status rc = gd_journal_name(&journal, output, err);
-
     *marker = (gd_marker){ .output = { output, NULL } };
-    if (!rc && journal.path) {
-        gd_buf_bytes(&path, journal.path, strlen(journal.path) - strlen(JOURNAL_ENDING));
-        gd_buf_str(&path, ENDING);
-        rc = gd_buf_take(&path, &marker->path, err);
-    }
-    gd_journal_free(&journal);
-    return rc;
+    return gd_journal_beside(&marker->path, output, ENDING, err);
 }
 
 /* ---- reading ---- */

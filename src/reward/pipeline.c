@@ -155,16 +155,8 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
 /* ---- records out ---- */
 
-gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err)
+void gd_scored_count(gd_summary *summary, const gd_scored *item, bool failed)
 {
-    gd_summary *summary = &run->job->summary;
-    bool failed = item->record.problem != NULL;
-    gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
-
-    for (size_t t = 0; !rc && run->model && run->model->rehearsal && t < item->count; t++)
-        rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
-    if (rc)
-        return rc;
     summary->items++;
     summary->failed += failed;
     summary->dropped += item->dropped;
@@ -174,6 +166,18 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
     summary->joined += item->count ? item->joined : 0;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
+}
+
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err)
+{
+    bool failed = item->record.problem != NULL;
+    gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
+
+    for (size_t t = 0; !rc && run->model && run->model->rehearsal && t < item->count; t++)
+        rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
+    if (rc)
+        return rc;
+    gd_scored_count(&run->job->summary, item, failed);
     run->job->bytes_done = item->bytes;
     run->job->digest = item->record.digest;
     return gd_job_item(run->job, item->record.index, err);
@@ -279,22 +283,7 @@ static bool is_time(const gd_pipeline *run)
 
 gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
-    const gd_shard *shard = &run->job->shard;
-    gd_status rc;
-
-    if (gd_shard_ends(shard, run->job->seen)) {
-        *more = false;
-        rc = GD_OK;
-    } else if (run->next) {
-        rc = run->next(run->context, record, bytes, more, err);
-    } else {
-        rc = gd_records_next(run->job->records, record, more, err);
-        *bytes = gd_records_bytes_done(run->job->records);
-    }
-    run->job->seen += !rc && *more;
-    if (!rc)
-        rc = gd_shard_same_input(shard, run->job->seen, record->digest, *more, err);
-    return rc ? rc : gd_job_same_input(run->job, run->job->seen, record->digest, *more, err);
+    return gd_job_next(run->job, run->next, run->context, record, bytes, more, err);
 }
 
 static gd_status run_records(gd_pipeline *run, gd_error *err)

@@ -30,8 +30,8 @@ typedef struct gd_scored {
     bool truncated, dropped;
 } gd_scored;
 
-/* Like gd_records_next(); also gives the number of bytes of the input up to the record's end. */
-typedef gd_status gd_next_record(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+/* Adds an item to a run's counts, all but its rows. */
+void gd_scored_count(gd_summary *summary, const gd_scored *item, bool failed);
 
 /* Takes a record, which may have a problem instead of scores. *failed is true if the record has an error; a taker that
  * finds one sets it. */

@@ -164,16 +164,8 @@ static bool is_unwanted(void *context, const gd_record *record)
 
 static void count(gd_summary *summary, const gd_scored *item, bool failed)
 {
-    summary->items++;
-    summary->failed += failed;
-    summary->dropped += item->dropped;
-    summary->truncated += item->truncated;
+    gd_scored_count(summary, item, failed);
     summary->rows += item->rows;
-    summary->texts += item->count;
-    summary->conversations += item->count ? item->conversations : 0;
-    summary->joined += item->count ? item->joined : 0;
-    for (size_t t = 0; t < item->count; t++)
-        summary->tokens += item->tokens[t];
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)

@@ -41,18 +41,6 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
-static gd_status next_record(struct tokenize_run *run, gd_record *record, bool *more, gd_error *err)
-{
-    gd_job *job = &run->job;
-    gd_status rc = GD_OK;
-
-    *more = false;
-    if (!gd_shard_ends(&job->shard, job->seen))
-        rc = gd_records_next(job->records, record, more, err);
-    job->seen += !rc && *more;
-    return rc ? rc : gd_shard_same_input(&job->shard, job->seen, record->digest, *more, err);
-}
-
 /* The input is a pipe that has nothing more at the moment: the lines so far are not kept from the reader. */
 static gd_status flush_early(void *context, gd_error *err)
 {
@@ -71,12 +59,13 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
     gd_records_on_pause(run->job.records, (gd_pause){ flush_early, run });
     while (!rc && more) {
         gd_record record = { 0 };
+        uint64_t bytes = run->job.bytes_done;
 
-        rc = next_record(run, &record, &more, err);
+        rc = gd_job_next(&run->job, NULL, NULL, &record, &bytes, &more, err);
         if (!rc && more && gd_job_wants(&run->job, record.index))
             rc = write_record(run, &record, err);
         gd_record_free(&record);
-        run->job.bytes_done = gd_records_bytes_done(run->job.records);
+        run->job.bytes_done = bytes;
         if (!rc && run->job.summary.items % 1024 == 0)
             rc = gd_job_report(&run->job, err);
     }

@@ -4,6 +4,7 @@
 #ifndef GD_SERVE_DIALECT_H
 #define GD_SERVE_DIALECT_H
 
+#include "judge/ranking.h"
 #include "serve/exchange.h"
 
 /* ---- fields of the body: dialect_fields.c ---- */
@@ -85,10 +86,8 @@ bool sv_take_scores(sv_exchange *x, const char *name, bool sigmoid, sv_scores *a
 
 float sv_sigmoid(float score);
 
-/* The places of scores, from the best to the worst, equal ones in their order; NULL: refused. */
-size_t *sv_order(sv_exchange *x, const float *scores, size_t count);
-
-void sv_put_string(gd_buf *out, const char *text);
+/* Ranks finite scores; after success, gd_ranking_free(). */
+bool sv_rank(sv_exchange *x, const float *scores, size_t count, gd_ranking *ranking);
 
 /* "id":"PREFIX-..","object":"OBJECT","created":1764547200,"model":".." */
 void sv_put_head(sv_exchange *x, const char *prefix, const char *object, const char *model);

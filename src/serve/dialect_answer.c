@@ -5,11 +5,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-void sv_put_string(gd_buf *out, const char *text) { gd_buf_json_string(out, text, strlen(text)); }
 
 float sv_sigmoid(float score) { return (float)(1.0 / (1.0 + gd_real_exp(-(double)score))); }
 
@@ -59,35 +56,13 @@ bool sv_take_scores(sv_exchange *x, const char *name, bool sigmoid, sv_scores *a
     return true;
 }
 
-struct place {
-    float score;
-    size_t at;
-};
-
-static int by_score(const void *a, const void *b)
+bool sv_rank(sv_exchange *x, const float *scores, size_t count, gd_ranking *ranking)
 {
-    const struct place *p = a, *q = b;
-
-    if (p->score != q->score)
-        return p->score > q->score ? -1 : 1;
-    return p->at < q->at ? -1 : 1;
-}
-
-size_t *sv_order(sv_exchange *x, const float *scores, size_t count)
-{
-    struct place *places = sv_alloc(x, count, sizeof *places);
-    size_t *order = sv_alloc(x, count, sizeof *order);
-
-    if (!places || !order) {
-        (void)sv_refuse_memory(x);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        places[i] = (struct place){ scores[i], i };
-    qsort(places, count, sizeof *places, by_score);
-    for (size_t i = 0; i < count; i++)
-        order[i] = places[i].at;
-    return order;
+    *ranking = (gd_ranking){ 0 };
+    if (!gd_ranking_make(ranking, scores, count, NULL))
+        return true;
+    gd_ranking_free(ranking);
+    return sv_refuse_memory(x);
 }
 
 /* ---- what many answers have ---- */

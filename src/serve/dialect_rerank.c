@@ -119,15 +119,16 @@ static void put_document(sv_exchange *x, const struct state *s, const sv_scores 
 static bool put_sorted(sv_exchange *x, const struct state *s, const sv_scores *all)
 {
     const size_t top = s->top && (size_t)s->top < all->count ? (size_t)s->top : all->count;
-    const size_t *order = sv_order(x, all->scores, all->count);
+    gd_ranking ranking;
 
-    if (!order)
+    if (!sv_rank(x, all->scores, all->count, &ranking))
         return false;
     gd_buf_str(&x->answer, "[");
     for (size_t i = 0; i < top; i++) {
         gd_buf_str(&x->answer, i ? "," : "");
-        (is_tei(x) ? put_tei : put_document)(x, s, all, order[i]);
+        (is_tei(x) ? put_tei : put_document)(x, s, all, ranking.order[i]);
     }
+    gd_ranking_free(&ranking);
     gd_buf_str(&x->answer, "]");
     return true;
 }

@@ -155,26 +155,17 @@ static void put_sizes(gd_buf *out, const char *name, const size_t *values, size_
 /* Of answers: the margin of the two best, and so on. */
 static bool put_ranking(sv_exchange *x, const gd_item_result *result)
 {
-    const size_t count = result->count, *order = sv_order(x, result->scores, count);
-    const float *scores = result->scores;
-    size_t *ranks = sv_alloc(x, count, sizeof *ranks), ties = 0;
+    gd_ranking ranking;
 
-    if (!order)
+    if (!sv_rank(x, result->scores, result->count, &ranking))
         return false;
-    if (!ranks)
-        return sv_refuse_memory(x);
-    for (size_t i = 0; i < count; i++) {
-        const bool same = i > 0 && scores[order[i]] == scores[order[i - 1]];
-
-        ranks[order[i]] = same ? ranks[order[i - 1]] : i + 1;
-        ties += ranks[order[i]] == 1;
-    }
     gd_buf_str(&x->answer, ",\"scores\":");
-    gd_buf_json_floats(&x->answer, scores, count);
-    put_sizes(&x->answer, "ranks", ranks, count);
-    gd_buf_printf(&x->answer, ",\"best\":%zu", order[0]);
-    put_float(&x->answer, "margin", count > 1 ? scores[order[0]] - scores[order[1]] : 0.0f);
-    gd_buf_printf(&x->answer, ",\"ties\":%zu", ties > 1 ? ties : 0);
+    gd_buf_json_floats(&x->answer, result->scores, result->count);
+    put_sizes(&x->answer, "ranks", ranking.ranks, ranking.count);
+    gd_buf_printf(&x->answer, ",\"best\":%zu", ranking.order[0]);
+    put_float(&x->answer, "margin", ranking.margin);
+    gd_buf_printf(&x->answer, ",\"ties\":%zu", ranking.ties);
+    gd_ranking_free(&ranking);
     return true;
 }
 
@@ -294,13 +285,10 @@ static bool put_result(sv_exchange *x, gd_item_kind kind, size_t i)
     return true;
 }
 
-static void put_nullable(gd_buf *out, const char *name, const char *value)
+static void put_name(gd_buf *out, const char *name, const char *value)
 {
     gd_buf_printf(out, ",\"%s\":", name);
-    if (value)
-        sv_put_string(out, value);
-    else
-        gd_buf_str(out, "null");
+    sv_put_string(out, value);
 }
 
 static void write_answer(sv_exchange *x)
@@ -310,9 +298,9 @@ static void write_answer(sv_exchange *x)
 
     gd_buf_str(&x->answer, "{\"object\":\"reward\",\"model\":");
     sv_put_string(&x->answer, x->info->name);
-    put_nullable(&x->answer, "adapter", adapter ? x->info->adapters[adapter - 1] : NULL);
-    put_nullable(&x->answer, "model_hash", x->info->model_hash);
-    put_nullable(&x->answer, "adapter_hash", adapter ? NULL : x->info->adapter_hash);
+    put_name(&x->answer, "adapter", adapter ? x->info->adapters[adapter - 1] : NULL);
+    put_name(&x->answer, "model_hash", x->info->model_hash);
+    put_name(&x->answer, "adapter_hash", adapter ? NULL : x->info->adapter_hash);
     gd_buf_str(&x->answer, ",\"results\":[");
     for (size_t i = 0; i < x->items.count; i++)
         if (!put_result(x, s->kinds[i], i))

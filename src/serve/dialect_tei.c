@@ -132,19 +132,10 @@ const sv_dialect sv_tei_predict = { "tei_predict", 429, read_predict, write_pred
 
 /* ---- /info ---- */
 
-static bool read_nothing(sv_exchange *x)
-{
-    (void)x;
-    return true;
-}
-
 static void put_name(gd_buf *out, const char *before, const char *value)
 {
     gd_buf_str(out, before);
-    if (value)
-        sv_put_string(out, value);
-    else
-        gd_buf_str(out, "null");
+    sv_put_string(out, value);
 }
 
 static void put_names(gd_buf *out, const char *before, const char *const *names, size_t count)
@@ -176,4 +167,4 @@ static void write_info(sv_exchange *x)
                   info->has_chat ? "true" : "false", info->has_steps ? "true" : "false");
 }
 
-const sv_dialect sv_tei_info = { "tei_info", 429, read_nothing, write_info, sv_fail_tei };
+const sv_dialect sv_tei_info = { "tei_info", 429, sv_read_nothing, write_info, sv_fail_tei };

@@ -28,6 +28,20 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...)
 
 bool sv_refuse_memory(sv_exchange *x) { return sv_refuse(x, 503, "out of memory for this request; try again later"); }
 
+bool sv_read_nothing(sv_exchange *x)
+{
+    (void)x;
+    return true;
+}
+
+void sv_put_string(gd_buf *out, const char *text)
+{
+    if (text)
+        gd_buf_json_string(out, text, strlen(text));
+    else
+        gd_buf_str(out, "null");
+}
+
 gd_item *sv_items(sv_exchange *x, size_t count)
 {
     gd_item *items;
@@ -65,7 +79,7 @@ static const char *type_of(int status)
 void sv_fail_openai(sv_exchange *x, int status, const char *sentence)
 {
     gd_buf_str(&x->answer, "{\"error\":{\"message\":");
-    gd_buf_json_string(&x->answer, sentence, strlen(sentence));
+    sv_put_string(&x->answer, sentence);
     gd_buf_printf(&x->answer, ",\"type\":\"%s\",\"param\":null,\"code\":%d}}", type_of(status), status);
 }
 
@@ -74,7 +88,6 @@ void sv_exchange_init(sv_exchange *x, const sv_info *info, const sv_dialect *dia
     *x = (sv_exchange){ .info = info, .dialect = dialect, .path = path, .status = 200 };
     x->content_type = "application/json";
     gd_items_init(&x->items);
-    gd_summary_init(&x->summary);
 }
 
 void sv_exchange_free(sv_exchange *x)

@@ -37,8 +37,6 @@ typedef struct sv_exchange {
     gd_items items;           /* what to score; without any, write() is called at once */
     void *state;              /* the dialect's own, from sv_alloc() */
     gd_arena memory;          /* lives until the answer has gone */
-    gd_summary summary;       /* of the items */
-    double seconds[3];        /* waiting for others, and computing; since the request began */
     int status;               /* 200 unless sv_refuse() was called */
     gd_buf answer;
     const char *content_type; /* application/json unless write() changes it */
@@ -61,6 +59,12 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...) __attribute_
 
 /* The same for want of memory. */
 bool sv_refuse_memory(sv_exchange *x);
+
+/* For read(): what is asked for needs no body, and nothing is scored. */
+bool sv_read_nothing(sv_exchange *x);
+
+/* A string of JSON, or null for NULL. */
+void sv_put_string(gd_buf *out, const char *text);
 
 /* Room for so many items and their results, or sv_refuse() if the server accepts no more than info->max_items. The
  * items are written through the pointer that is returned, as many; NULL: refused. */

@@ -226,9 +226,9 @@ static void on_done(void *context, gd_status rc, const gd_summary *summary, cons
 {
     struct request *r = context;
 
+    (void)summary;
     r->rc = rc;
     r->why = *why;
-    r->x.summary = *summary;
     r->scored = gd_clock();
     if (rc == GD_EIO || rc == GD_EDEVICE) {
         (void)pthread_mutex_lock(&r->server->lock);
@@ -344,22 +344,23 @@ static enum MHD_Result answer(struct request *r)
     return rc;
 }
 
-static bool is_closing(sv_server *server)
+/* Counts a request among those that the server's end waits for.  False: that end has begun. */
+static bool enter(sv_server *server)
 {
-    bool closing;
+    bool open;
 
     (void)pthread_mutex_lock(&server->lock);
-    closing = server->closing;
+    open = !server->closing;
     server->under_way++;
     (void)pthread_mutex_unlock(&server->lock);
-    return closing;
+    return open;
 }
 
 /* Everything has arrived.  False: the answer waits for scores. */
 static bool start(struct request *r, bool has_body)
 {
     r->started = true;
-    if (is_closing(r->server)) {
+    if (!enter(r->server)) {
         r->close = true;
         if (!r->refused)
             refuse(r, 503, "the server is closing");
@@ -396,8 +397,6 @@ enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const
         return MHD_YES;
     if (r->ready) {
         sv_watch_runs(r->server->watch, r->watched);
-        r->x.seconds[0] = r->scored - r->asked;
-        r->x.seconds[1] = gd_clock() - r->began;
         if (!r->refused)
             write_answer(r);
     }

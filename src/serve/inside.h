@@ -19,7 +19,7 @@ struct sv_server {
     sv_keys keys;
     sv_counts metrics;
     sv_watch *watch;
-    char *url, *name, *identity;
+    char *url;
     gd_arena memory;      /* what info points to */
     size_t held;          /* bytes of bodies: of libmicrohttpd's thread alone */
     pthread_mutex_t lock; /* of the members below */

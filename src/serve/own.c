@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static bool nothing_to_read(sv_exchange *x)
-{
-    (void)x;
-    return true;
-}
-
 /* Under the lock, for the service goes when the server closes. */
 static gd_service_stats stats_of(sv_server *server, bool *open)
 {
@@ -50,12 +44,9 @@ static void write_metrics(sv_exchange *x)
 static void put_model(gd_buf *out, const char *id, const sv_info *info, const char *parent)
 {
     gd_buf_str(out, "{\"id\":");
-    gd_buf_json_string(out, id, strlen(id));
+    sv_put_string(out, id);
     gd_buf_str(out, ",\"object\":\"model\",\"created\":0,\"owned_by\":\"guerdon\",\"parent\":");
-    if (parent)
-        gd_buf_json_string(out, parent, strlen(parent));
-    else
-        gd_buf_str(out, "null");
+    sv_put_string(out, parent);
     gd_buf_printf(out, ",\"max_model_len\":%zu}", info->max_length);
 }
 
@@ -75,7 +66,7 @@ static void write_models(sv_exchange *x)
 /* One path may have several methods. */
 static void put_path(gd_buf *out, size_t first)
 {
-    gd_buf_json_string(out, sv_routes[first].path, strlen(sv_routes[first].path));
+    sv_put_string(out, sv_routes[first].path);
     gd_buf_str(out, ":{");
     for (size_t i = first, n = 0; i < sv_route_count; i++)
         if (!strcmp(sv_routes[i].path, sv_routes[first].path)) {
@@ -127,11 +118,11 @@ static void write_front(sv_exchange *x)
 }
 
 /* clang-format off */
-#define OWN(what) { #what, 503, nothing_to_read, write_##what, sv_fail_openai }
+#define OWN(what) { #what, 503, sv_read_nothing, write_##what, sv_fail_openai }
 /* clang-format on */
 
 const sv_dialect sv_health = OWN(health);
-const sv_dialect sv_ping = { "ping", 503, nothing_to_read, write_health, sv_fail_openai };
+const sv_dialect sv_ping = { "ping", 503, sv_read_nothing, write_health, sv_fail_openai };
 const sv_dialect sv_metrics = OWN(metrics);
 const sv_dialect sv_models = OWN(models);
 const sv_dialect sv_openapi = OWN(openapi);

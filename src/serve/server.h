@@ -19,9 +19,7 @@ typedef struct sv_settings {
     size_t max_queue;       /* items that wait */
     size_t max_body;        /* bytes */
     size_t max_connections;
-    size_t timeout;              /* seconds in which a request must have arrived, or an idle connection is closed */
-    const char *const *adapters; /* [adapter_count] "NAME=DIR", added to the model before it is served */
-    size_t adapter_count;
+    size_t timeout; /* seconds in which a request must have arrived, or an idle connection is closed */
 } sv_settings;
 
 typedef struct sv_server sv_server;
