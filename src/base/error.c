@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Names in a message come from files: no line break, escape sequence or partial character may reach a terminal. */
-static void make_printable(char *text)
+void gd_printable(char *text)
 {
     size_t len = strlen(text);
 
@@ -32,7 +32,7 @@ gd_status gd_fail(gd_error *err, gd_status status, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    make_printable(err->text);
+    gd_printable(err->text);
     return status;
 }
 

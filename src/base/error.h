@@ -10,6 +10,9 @@
  * the names in it may come from hostile files. */
 gd_status gd_fail(gd_error *err, gd_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Replaces these in a sentence that is made elsewhere, such as half a character where it was cut. */
+void gd_printable(char *text);
+
 /* The message for a failed allocation. */
 gd_status gd_fail_memory(gd_error *err, size_t bytes);
 

@@ -28,6 +28,9 @@ typedef struct sv_unserved {
 } sv_unserved;
 bool sv_refuse_fields(sv_exchange *x, const sv_unserved *fields); /* a NULL field ends them */
 
+/* The field selects a dialect, in which the others would be dropped in silence: they are refused. */
+bool sv_refuse_beside(sv_exchange *x, const char *field, const char *const *others);
+
 /* ---- items: dialect_items.c ---- */
 
 /* Finds an adapter by its name, for sv_exchange.adapter. */

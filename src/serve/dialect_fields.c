@@ -101,3 +101,11 @@ bool sv_refuse_fields(sv_exchange *x, const sv_unserved *fields)
     }
     return true;
 }
+
+bool sv_refuse_beside(sv_exchange *x, const char *field, const char *const *others)
+{
+    for (; *others; others++)
+        if (strcmp(*others, field) != 0 && sv_field(x, *others))
+            return sv_refuse(x, 400, "the fields \"%s\" and \"%s\" don't go together", field, *others);
+    return true;
+}

@@ -27,16 +27,28 @@ static json_t *content_of(sv_exchange *x, const json_t *message, const char *nam
     return NULL;
 }
 
-static bool add(sv_exchange *x, json_t *messages, const char *role, json_t *content)
+static bool append(sv_exchange *x, json_t *messages, json_t *message)
 {
-    return json_array_append_new(messages, json_pack("{s:s,s:O}", "role", role, "content", content)) == 0 ||
-           sv_refuse_memory(x);
+    return json_array_append_new(messages, message) == 0 || sv_refuse_memory(x);
+}
+
+static bool add_as(sv_exchange *x, json_t *messages, const char *role, json_t *content)
+{
+    return append(x, messages, json_pack("{s:s,s:O}", "role", role, "content", content));
+}
+
+/* What others call the developer is the system here. */
+static bool add(sv_exchange *x, json_t *messages, json_t *role, json_t *content)
+{
+    if (!strcmp(json_string_value(role), "developer"))
+        return add_as(x, messages, "system", content);
+    return append(x, messages, json_pack("{s:O,s:O}", "role", role, "content", content));
 }
 
 static bool add_message(sv_exchange *x, json_t *messages, const json_t *message, const char *name)
 {
     const char *type = json_string_value(json_object_get(message, "type"));
-    const char *role = json_string_value(json_object_get(message, "role"));
+    json_t *role = json_object_get(message, "role");
     json_t *content;
 
     if (type && !strcmp(type, "reasoning"))
@@ -44,10 +56,10 @@ static bool add_message(sv_exchange *x, json_t *messages, const json_t *message,
     if (type && strcmp(type, "message") != 0)
         return sv_refuse(x, 400, "%s is of the type \"%.60s\", but only messages and reasoning can be scored", name,
                          type);
-    if (!role)
+    if (!json_is_string(role))
         return sv_refuse(x, 400, "%s has no role", name);
     content = content_of(x, message, name);
-    return content && add(x, messages, !strcmp(role, "developer") ? "system" : role, content);
+    return content && add(x, messages, role, content);
 }
 
 static bool add_list(sv_exchange *x, json_t *messages, const json_t *list, const char *field)
@@ -64,17 +76,45 @@ static bool add_list(sv_exchange *x, json_t *messages, const json_t *list, const
 
 /* ---- the request ---- */
 
+/* Turns of the conversation that are not in the body, or not in words. */
+static bool refuse_params(sv_exchange *x, const json_t *params)
+{
+    static const sv_unserved unserved[] = {
+        { "tools", "only messages are scored" },
+        { "prompt", "the template is not in the request" },
+        { "conversation", "its turns are not in the request" },
+        { "previous_response_id", "its turns are not in the request" },
+    };
+
+    for (size_t i = 0; i < sizeof unserved / sizeof unserved[0]; i++) {
+        const json_t *value = json_object_get(params, unserved[i].field);
+
+        if (value && !gd_json_nothing(value))
+            return sv_refuse(x, 400, "responses_create_params.%s can't be served: %s", unserved[i].field,
+                             unserved[i].reason);
+    }
+    return true;
+}
+
+static bool add_instructions(sv_exchange *x, json_t *messages, json_t *instructions)
+{
+    if (!instructions || json_is_null(instructions))
+        return true;
+    if (!json_is_string(instructions))
+        return sv_refuse(x, 400, "responses_create_params.instructions is %s, but a string is expected",
+                         gd_json_type_name(instructions));
+    return add_as(x, messages, "system", instructions);
+}
+
 static bool add_request(sv_exchange *x, json_t *messages)
 {
     const json_t *params = sv_field(x, "responses_create_params");
-    json_t *input = json_object_get(params, "input"), *instructions = json_object_get(params, "instructions");
+    json_t *input = json_object_get(params, "input");
 
-    if (!gd_json_nothing(json_object_get(params, "tools")) && json_object_get(params, "tools"))
-        return sv_refuse(x, 400, "responses_create_params.tools can't be served: only messages are scored");
-    if (json_is_string(instructions) && !add(x, messages, "system", instructions))
+    if (!refuse_params(x, params) || !add_instructions(x, messages, json_object_get(params, "instructions")))
         return false;
     if (json_is_string(input))
-        return add(x, messages, "user", input);
+        return add_as(x, messages, "user", input);
     if (json_is_array(input))
         return add_list(x, messages, input, "responses_create_params.input");
     return sv_refuse(x, 400, "responses_create_params.input is %s, but a string or a list of messages is expected",

@@ -57,10 +57,12 @@ static bool read_documents(sv_exchange *x, const char *field, sv_parts *texts)
 
 static bool read_how(sv_exchange *x, struct state *s)
 {
+    static const char *const others[] = { "documents", NULL };
     bool raw = false;
 
     if (is_tei(x)) {
-        if (!sv_read_tei(x, &s->like, &raw) || !sv_bool(x, "return_text", &s->with_texts))
+        if (!sv_refuse_beside(x, "texts", others) || !sv_read_tei(x, &s->like, &raw) ||
+            !sv_bool(x, "return_text", &s->with_texts))
             return false;
         s->sigmoid = !raw;
         return true;
@@ -87,12 +89,17 @@ static bool read_body(sv_exchange *x)
 
 /* ---- the answer ---- */
 
+static void put_score(sv_exchange *x, const struct state *s, float score)
+{
+    gd_buf_json_float(&x->answer, s->sigmoid ? sv_sigmoid(score) : score);
+}
+
 static void put_tei(sv_exchange *x, const struct state *s, const sv_scores *all, size_t at)
 {
     const gd_text text = s->texts.parts[at].text;
 
     gd_buf_printf(&x->answer, "{\"index\":%zu,\"score\":", at);
-    gd_buf_json_float(&x->answer, all->scores[at]);
+    put_score(x, s, all->scores[at]);
     if (s->with_texts) {
         gd_buf_str(&x->answer, ",\"text\":");
         gd_buf_json_string(&x->answer, text.data, text.len);
@@ -111,11 +118,11 @@ static void put_document(sv_exchange *x, const struct state *s, const sv_scores 
         gd_buf_str(&x->answer, ",\"multi_modal\":null},");
     }
     gd_buf_str(&x->answer, "\"relevance_score\":");
-    gd_buf_json_float(&x->answer, all->scores[at]);
+    put_score(x, s, all->scores[at]);
     gd_buf_str(&x->answer, "}");
 }
 
-/* The best first. */
+/* The best first, by the scores of the model: from 18 on, all sigmoids are 1. */
 static bool put_sorted(sv_exchange *x, const struct state *s, const sv_scores *all)
 {
     const size_t top = s->top && (size_t)s->top < all->count ? (size_t)s->top : all->count;
@@ -138,7 +145,7 @@ static void write_answer(sv_exchange *x)
     const struct state *s = x->state;
     sv_scores all;
 
-    if (!sv_take_scores(x, is_tei(x) ? "texts" : "documents", s->sigmoid, &all))
+    if (!sv_take_scores(x, is_tei(x) ? "texts" : "documents", false, &all))
         return;
     if (is_tei(x)) {
         (void)put_sorted(x, s, &all);

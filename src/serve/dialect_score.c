@@ -133,11 +133,13 @@ static const sv_unserved sglang_unserved[] = {
 
 static bool read_sglang(sv_exchange *x, struct state *s)
 {
+    static const char *const others[] = { "text_1", "text_2", "queries", "documents", "data_1", "data_2", NULL };
     gd_part query;
     sv_parts items = { 0 };
 
     s->sglang = true;
-    if (!sv_refuse_fields(x, sglang_unserved) || !sv_read_part(x, sv_field(x, "query"), "query", &query) ||
+    if (!sv_refuse_beside(x, "query", others) || !sv_refuse_fields(x, sglang_unserved) ||
+        !sv_read_part(x, sv_field(x, "query"), "query", &query) ||
         !sv_read_parts(x, sv_field(x, "items"), "items", &items))
         return false;
     for (size_t i = 0; i < items.count; i++)

@@ -1,6 +1,8 @@
 /* exchange.c - what all dialects do with a request. */
 #include "serve/exchange.h"
 
+#include "base/error.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,7 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...)
     va_start(values, format);
     (void)vsnprintf(sentence, sizeof sentence, format, values);
     va_end(values);
+    gd_printable(sentence); /* a name in it may be cut within a character */
     x->status = status;
     gd_buf_clear(&x->answer);
     x->content_type = "application/json";
@@ -61,9 +64,18 @@ gd_item *sv_items(sv_exchange *x, size_t count)
     return items;
 }
 
+/* The sentence ends so; elsewhere in it, the words may be the client's. */
+static bool is_of_model(const char *error)
+{
+    static const char end[] = "the model's score is not finite";
+    const size_t len = strlen(error);
+
+    return len >= strlen(end) && !strcmp(error + len - strlen(end), end);
+}
+
 int sv_item_status(const gd_item_result *result)
 {
-    return result->status == GD_EFORMAT && result->error && strstr(result->error, "is not finite") ? 500 : 400;
+    return result->status == GD_EFORMAT && result->error && is_of_model(result->error) ? 500 : 400;
 }
 
 /* The kinds of OpenAI's errors. */

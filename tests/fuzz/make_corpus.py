@@ -7,8 +7,10 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import struct
 import subprocess
+import textwrap
 
 HERE = pathlib.Path(__file__).parent
 DATA = HERE.parent / 'data'
@@ -271,6 +273,25 @@ def make_results():
     put('json', 'deep', '[' * 100 + ']' * 100)
 
 
+def make_bodies():
+    text = (HERE.parent.parent / 'doc/serving-dialects.md').read_text()
+    for number, (path, body) in enumerate(re.findall(r'^    POST (\S+)\n((?:    .+\n)+)', text, re.M)):
+        put('bodies', f'{number:02}{path.replace("/", "-")}', textwrap.dedent(body).strip())
+    put('bodies', 'fields', {'model': 'helpful', 'adapter': 'rm', 'truncate': True, 'truncation_direction': 'Left',
+                             'truncate_prompt_tokens': -1, 'truncation_side': 'right', 'max_length': 9, 'top_n': 2,
+                             'raw_scores': False, 'use_activation': False, 'add_special_tokens': False,
+                             'return_text': True, 'return_documents': False, 'encoding_format': 'float',
+                             'task': 'classify'})
+    put('bodies', 'inputs', {'input': [[1, 2], 'a'], 'input_ids': [3], 'text': ['b'], 'inputs': ['a', 'b'], 'texts': ['c'],
+                             'documents': [{'text': 'd'}], 'items': [[4]], 'query': [5], 'text_1': 'q', 'text_2': ['a'],
+                             'data_1': ['q'], 'data_2': ['a'], 'queries': 'q', 'messages': [], 'prompt': 'p'})
+    put('bodies', 'kinds', {'items': [{'text': 'a', 'chosen': None}, {'chosen': 'a', 'rejected': 'b', 'responses': None},
+                                      {'chosen': ['a'], 'rejected': ['b', 'c']}, {'prompt': 'p', 'responses': ['a']}]})
+    put('bodies', 'talks', {'conv': [[{'role': 'user', 'content': 'q'}, {'role': 'assistant', 'content': 'a'}]]})
+    # A name is cut for a sentence in the middle of a character.
+    put('bodies', 'cut', {'truncate': 'x' * 59 + '\u00e9', 'truncation_side': 'x' * 59 + '\u00e9', 'input': 'a'})
+
+
 def main():
     make_tensors()
     make_configs()
@@ -279,6 +300,7 @@ def main():
     make_formats()
     make_packed(make_rows())
     make_results()
+    make_bodies()
     sizes = [p.stat().st_size for p in (HERE / 'corpus').rglob('*') if p.is_file()]
     print(f'{len(sizes)} inputs, {sum(sizes)} bytes')
 
