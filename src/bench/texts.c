@@ -212,7 +212,7 @@ static gd_status count_rows(size_t *rows, const gd_ids *ids, size_t n, gd_error 
     gd_status rc = spans ? GD_OK : gd_fail_memory(err, n * sizeof *spans);
 
     for (size_t i = 0; !rc && i < n; i++)
-        spans[i] = (gd_span){ ids[i].data, ids[i].len };
+        spans[i] = (gd_span){ .ids = ids[i].data, .len = ids[i].len };
     if (!rc)
         rc = gd_span_sort(&order, spans, n, err);
     if (!rc)
@@ -269,7 +269,7 @@ gd_status gd_bench_texts_score(gd_bench_count *count, const gd_bench_texts *text
         if (!rc)
             rc = gd_encode(&model->encoder, texts->texts[i], &ids, &how, err);
         if (!rc && ids.len)
-            rc = gd_queue_add(&queue, &ids, 1, err);
+            rc = gd_queue_add(&queue, &ids, 1, 0, err);
         count->tokens += ids.len;
     }
     if (!rc)

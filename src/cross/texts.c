@@ -39,7 +39,7 @@ static gd_status add_text(gd_cross_texts *texts, gd_span ids, const gd_cross_tex
     }
     memcpy(own, ids.ids, ids.len * sizeof *own);
     texts->about[texts->count] = *about;
-    texts->ids[texts->count++] = (gd_span){ own, ids.len };
+    texts->ids[texts->count++] = (gd_span){ .ids = own, .len = ids.len };
     texts->digest = gd_digest(texts->digest, own, ids.len * sizeof *own);
     return GD_OK;
 }
@@ -78,7 +78,7 @@ static gd_status add_places(gd_cross_texts *texts, const gd_encoder *encoder, co
         const gd_cross_text about = { record->index, t, steps ? i + 1 : 0, record->kind == GD_RECORD_PAIR && !steps,
                                       excerpt_of(&record->texts[t]) };
 
-        rc = add_text(texts, (gd_span){ ids->data, (size_t)places->data[i] + 1 }, &about, err);
+        rc = add_text(texts, (gd_span){ .ids = ids->data, .len = (size_t)places->data[i] + 1 }, &about, err);
     }
     return rc;
 }

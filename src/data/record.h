@@ -43,6 +43,7 @@ typedef struct gd_record_wish {
     size_t max_length; /* 0: the model's */
     bool plain;        /* no special tokens are added to a text */
     bool ids_only;     /* it becomes ids, and is not scored */
+    size_t adapter;    /* a number, as gd_item.adapter */
 } gd_record_wish;
 
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */

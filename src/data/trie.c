@@ -8,7 +8,7 @@
 
 size_t gd_span_common(gd_span a, gd_span b)
 {
-    const size_t limit = a.len < b.len ? a.len : b.len;
+    const size_t limit = a.group != b.group ? 0 : a.len < b.len ? a.len : b.len;
     size_t i = 0;
 
     while (i < limit && a.ids[i] == b.ids[i])
@@ -21,6 +21,8 @@ static bool is_after(gd_span a, gd_span b)
 {
     const size_t i = gd_span_common(a, b);
 
+    if (a.group != b.group)
+        return a.group > b.group;
     if (i == a.len || i == b.len)
         return a.len > b.len;
     return a.ids[i] > b.ids[i];
@@ -210,6 +212,28 @@ static gd_status add_segments(struct builder *b, gd_error *err)
     return GD_OK;
 }
 
+/* Runs of one group. */
+static gd_status add_runs(struct builder *b, gd_error *err)
+{
+    gd_trie *t = b->trie;
+    size_t room = 0, row = 0;
+
+    for (size_t i = 0; i < t->texts; i++) {
+        const gd_span text = b->texts[text_at(b, i)];
+
+        row += text.len - b->shared[i];
+        if (!row || (t->run_count && t->runs[t->run_count - 1].end == row))
+            continue;
+        if (!t->run_count || t->runs[t->run_count - 1].group != text.group) {
+            if (!gd_grow((void **)&t->runs, &room, t->run_count + 1, sizeof *t->runs))
+                return gd_fail_memory(err, (t->run_count + 1) * sizeof *t->runs);
+            t->runs[t->run_count++].group = text.group;
+        }
+        t->runs[t->run_count - 1].end = row;
+    }
+    return GD_OK;
+}
+
 gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err)
 {
@@ -226,6 +250,8 @@ gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_
         add_rows(&b);
         rc = add_segments(&b, err);
     }
+    if (!rc)
+        rc = add_runs(&b, err);
     gd_free(b.shared);
     gd_free(b.parent_row);
     gd_free(b.begins);
@@ -265,8 +291,24 @@ uint32_t gd_trie_parent(const gd_trie *trie, uint32_t row)
     return up->first_row + up->length - 1;
 }
 
+size_t gd_trie_group(const gd_trie *trie, uint32_t row)
+{
+    size_t low = 0, high = trie->run_count - 1;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+
+        if (trie->runs[mid].end > row)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return trie->runs[low].group;
+}
+
 void gd_trie_free(gd_trie *trie)
 {
+    gd_free(trie->runs);
     gd_free(trie->token);
     gd_free(trie->position);
     gd_free(trie->row_segment);

@@ -16,17 +16,19 @@
 
 #include <stdbool.h>
 
-/* The token ids of a text. */
+/* The token ids of a text.  Texts of different groups share nothing, as if the group were a first token: each group has
+ * an adapter of its own. */
 typedef struct gd_span {
     const uint32_t *ids;
     size_t len;
+    size_t group;
 } gd_span;
 
 /* Length of the longest common prefix. */
 size_t gd_span_common(gd_span a, gd_span b);
 
-/* *order becomes the numbers of the n texts sorted by their ids (a prefix comes first, equal ones keep their order);
- * free it with gd_free(). */
+/* *order becomes the numbers of the n texts sorted by their groups, then by their ids (a prefix comes first, equal ones
+ * keep their order); free it with gd_free(). */
 gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err);
 
 /* The rows that the texts need together, in the order of gd_span_sort(). */
@@ -38,6 +40,11 @@ typedef struct gd_pooled {
     const uint32_t *position; /* each below its text's length, in any order */
 } gd_pooled;
 
+/* Rows of one group that follow each other. */
+typedef struct gd_trie_run {
+    size_t group, end; /* end: the row after its last */
+} gd_trie_run;
+
 typedef struct gd_trie {
     size_t rows, segments, texts; /* R, S, N */
     size_t pooled_count;          /* P */
@@ -47,6 +54,8 @@ typedef struct gd_trie {
     gd_segment *segment;          /* [S] parents come before children */
     size_t *text_pooled;          /* [N + 1] the first pooled row of each text, then P; none without tokens */
     uint32_t *pooled;             /* [P] the rows at which the model's output is read, text by text */
+    gd_trie_run *runs;            /* [run_count] all rows; one if all are of one group */
+    size_t run_count;
 } gd_trie;
 
 /* Builds the trie of n texts.  With pooled NULL each text is read only at its last token.  `order` comes from
@@ -60,6 +69,9 @@ gd_status gd_trie_share(gd_trie *trie, const gd_span *texts, size_t n, const uin
 
 /* The row before this one on its path; UINT32_MAX at a root. */
 uint32_t gd_trie_parent(const gd_trie *trie, uint32_t row);
+
+/* The group of a row. */
+size_t gd_trie_group(const gd_trie *trie, uint32_t row);
 
 /* Frees the arrays; an all-zero trie is fine. */
 void gd_trie_free(gd_trie *trie);

@@ -22,15 +22,15 @@ static gd_status find(const gd_view **out, const gd_engine_parts *parts, const g
                       const gd_plan_weight *w, gd_error *err)
 {
     *out = NULL;
-    for (size_t i = 0; i < parts->made_count; i++)
-        if (parts->made[i].weight == w)
-            *out = parts->made[i].view;
-    if (step->op == GD_OP_head && parts->head && !strcmp(w->name, parts->plan->head))
-        *out = parts->head;
-    if (parts->head_bias && w == gd_plan_head_bias(parts->plan))
-        *out = parts->head_bias;
-    if (step->op == GD_OP_embedding && parts->adapter && gd_adapter_embeds(parts->adapter, w->name))
-        *out = gd_adapter_embedding(parts->adapter);
+    for (size_t i = 0; i < parts->over.made_count; i++)
+        if (parts->over.made[i].weight == w)
+            *out = parts->over.made[i].view;
+    if (step->op == GD_OP_head && parts->over.head && !strcmp(w->name, parts->plan->head))
+        *out = parts->over.head;
+    if (parts->over.head_bias && w == gd_plan_head_bias(parts->plan))
+        *out = parts->over.head_bias;
+    if (step->op == GD_OP_embedding && parts->over.adapter && gd_adapter_embeds(parts->over.adapter, w->name))
+        *out = gd_adapter_embedding(parts->over.adapter);
     if (*out)
         return GD_OK;
     *out = gd_weights_find(parts->weights, w->name);
@@ -46,7 +46,7 @@ static gd_status check_rows(const gd_view *embedding, const gd_plan_weight *w, c
     return gd_fail(err, GD_EFORMAT,
                    "%s: the embedding has %zu rows, but the base's has %zu: resize the base as for training, with "
                    "model.resize_token_embeddings(%zu), and save it",
-                   gd_adapter_path(parts->adapter), embedding->shape[0], w->shape[0], embedding->shape[0]);
+                   gd_adapter_path(parts->over.adapter), embedding->shape[0], w->shape[0], embedding->shape[0]);
 }
 
 static size_t rows_of(const gd_plan_weight *w) { return w->cut ? w->cut->rows : w->shape[0]; }
@@ -75,13 +75,14 @@ gd_status gd_bind_check_shape(const gd_view *view, const gd_plan_weight *w, cons
 
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
 {
-    const gd_view *embedding = parts->adapter ? gd_adapter_embedding(parts->adapter) : NULL;
-    const bool adapters = parts->adapter && (view == parts->head || view == parts->head_bias || view == embedding);
+    const gd_view *embedding = parts->over.adapter ? gd_adapter_embedding(parts->over.adapter) : NULL;
+    const bool adapters = parts->over.adapter &&
+                          (view == parts->over.head || view == parts->over.head_bias || view == embedding);
 
     if (!has_shape(view, w) && adapters && view == embedding && check_rows(view, w, parts, err))
         return GD_EFORMAT;
-    return gd_bind_check_shape(view, w, adapters ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights),
-                               err);
+    return gd_bind_check_shape(view, w,
+                               adapters ? gd_adapter_path(parts->over.adapter) : gd_weights_path(parts->weights), err);
 }
 
 /* Collects the names of absent tensors, so that one message can list them (the first few). */
@@ -129,8 +130,8 @@ static bool find_lora(gd_lora *out, size_t index, const gd_engine_parts *parts)
 
     if (parts->learning)
         *out = parts->learning->lora[index];
-    else if (parts->adapter && step->lora)
-        return gd_adapter_find(parts->adapter, step->lora, out);
+    else if (parts->over.adapter && step->lora)
+        return gd_adapter_find(parts->over.adapter, step->lora, out);
     return out->rank > 0;
 }
 
@@ -151,7 +152,7 @@ static gd_status bind_adapter(gd_bound *bound, size_t index, const gd_engine_par
     if (!parts->learning) {
         const size_t rows = cut ? cut->rows : step->w[0].shape[0];
         const gd_status rc = gd_lora_check(&bound->lora, rows, step->w[0].shape[1], step->lora,
-                                           gd_adapter_path(parts->adapter), err);
+                                           gd_adapter_path(parts->over.adapter), err);
 
         if (rc)
             return rc;
@@ -219,10 +220,10 @@ static gd_status check_adapter(const gd_engine_parts *parts, gd_error *err)
 
     if (!rc)
         count = gd_plan_modules(plan, modules);
-    if (!rc && gd_adapter_find(parts->adapter, head, &lora))
+    if (!rc && gd_adapter_find(parts->over.adapter, head, &lora))
         modules[count++] = head;
     if (!rc)
-        rc = gd_adapter_check(parts->adapter, modules, count, err);
+        rc = gd_adapter_check(parts->over.adapter, modules, count, err);
     gd_free(modules);
     gd_free(head);
     return rc;
@@ -255,25 +256,59 @@ static gd_status check_learned(const gd_plan *plan, const gd_bound *bound, const
     return GD_OK;
 }
 
+/* A group's step of all: each step has one for each group. */
+static gd_bound *bound_of(gd_bound *all, const gd_engine_parts *parts, size_t step, size_t group)
+{
+    return &all[step * (1 + parts->more_count) + group];
+}
+
+static gd_status bind_group(gd_bound *all, size_t group, const gd_engine_parts *parts, gd_error *err)
+{
+    gd_engine_parts own = *parts;
+    struct absent absent = { 0 };
+    gd_status rc = GD_OK;
+
+    if (group)
+        own.over = parts->more[group - 1];
+    for (size_t s = 0; !rc && s < parts->plan->step_count; s++)
+        rc = bind_step(bound_of(all, parts, s, group), s, &own, &absent, err);
+    if (!rc && absent.count)
+        rc = report_absent(&absent, &own, err);
+    if (!rc && own.over.adapter && !own.learning)
+        rc = check_adapter(&own, err);
+    gd_buf_free(&absent.names);
+    return rc;
+}
+
+/* What a group has from the checkpoint as group 0 has it, is not loaded twice.  Rows that are cut out of a tensor are
+ * never an adapter's. */
+static void keep_own(gd_bound *all, size_t group, const gd_engine_parts *parts)
+{
+    for (size_t s = 0; s < parts->plan->step_count; s++) {
+        const gd_bound *first = bound_of(all, parts, s, 0);
+        gd_bound *own = bound_of(all, parts, s, group);
+
+        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
+            if (parts->plan->steps[s].w[i].cut || own->w[i].view == first->w[i].view)
+                own->w[i].view = NULL;
+    }
+}
+
 gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
 {
-    const gd_plan *plan = parts->plan;
-    gd_bound *bound = gd_alloc_zero(plan->step_count, sizeof *bound);
-    struct absent absent = { 0 };
+    const size_t count = parts->plan->step_count * (1 + parts->more_count);
+    gd_bound *bound = gd_alloc_zero(count, sizeof *bound);
     gd_status rc = GD_OK;
 
     *out = NULL;
     if (!bound)
-        return gd_fail_memory(err, plan->step_count * sizeof *bound);
-    for (size_t s = 0; !rc && s < plan->step_count; s++)
-        rc = bind_step(&bound[s], s, parts, &absent, err);
+        return gd_fail_memory(err, count * sizeof *bound);
+    for (size_t group = 0; !rc && group <= parts->more_count; group++)
+        rc = bind_group(bound, group, parts, err);
+    for (size_t group = 1; !rc && group <= parts->more_count; group++)
+        keep_own(bound, group, parts);
     if (!rc && parts->learning)
-        rc = check_learned(plan, bound, parts->learning, err);
-    if (!rc && absent.count)
-        rc = report_absent(&absent, parts, err);
-    if (!rc && parts->adapter && !parts->learning)
-        rc = check_adapter(parts, err);
-    gd_buf_free(&absent.names);
+        rc = check_learned(parts->plan, bound, parts->learning, err);
     if (rc) {
         gd_free(bound);
         return rc;

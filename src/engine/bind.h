@@ -27,8 +27,16 @@ typedef struct gd_bound {
     gd_view matrix, b;
 } gd_bound;
 
-/* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free. */
+/* Finds the views of every step, for each group of texts; *out is an array of [plan->step_count, 1 +
+ * parts->more_count], freed with gd_free.  Groups 1, 2, .. have only what their adapters add or replace: where an
+ * operation's weight has no view there, that of group 0 serves. */
 gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err);
+
+/* Weight number i of an operation, of a group whose step is bound here, and that of group 0 there. */
+static inline gd_weight *gd_bound_weight(const gd_bound *group, const gd_bound *first, unsigned i)
+{
+    return group->w[i].view ? group->w[i].weight : first->w[i].weight;
+}
 
 /* Whether a tensor has the shape of the weight; `path` begins the message. */
 gd_status gd_bind_check_shape(const gd_view *view, const gd_plan_weight *w, const char *path, gd_error *err);

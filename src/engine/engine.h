@@ -1,5 +1,8 @@
 /* engine.h - runs a plan over a batch on a backend.
  *
+ * A batch may have texts of several adapters over one checkpoint.  A tile has rows of one of them, and takes that one's
+ * matrices; the checkpoint's are there once, for all.
+ *
  * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...; then
  * the pooled rows (one or more for each text) through the final norm and the head.  Within a layer, rows go tile by
  * tile.  A layer's weights are in memory when it runs; if all of them fit, they stay (budget.h, loader.h). */
@@ -32,15 +35,22 @@ typedef struct gd_made_weight {
     const gd_view *view;
 } gd_made_weight;
 
-/* What an engine is made of. Everything must outlive it; ownership stays with the caller. */
-typedef struct gd_engine_parts {
-    const gd_plan *plan;
-    const gd_weights *weights;
+/* An adapter over the checkpoint, and the head that belongs to it. */
+typedef struct gd_over {
     const gd_adapter *adapter;  /* NULL for none */
     const gd_view *head;        /* replaces the checkpoint's score.weight, or NULL */
     const gd_view *head_bias;   /* and its bias, if the head has one */
     const gd_made_weight *made; /* [made_count] for the weights that the plan takes from elsewhere */
     size_t made_count;
+} gd_over;
+
+/* What an engine is made of. Everything must outlive it; ownership stays with the caller. */
+typedef struct gd_engine_parts {
+    const gd_plan *plan;
+    const gd_weights *weights;
+    gd_over over;        /* of texts of group 0 */
+    const gd_over *more; /* [more_count] and of groups 1, 2, ..; not to train */
+    size_t more_count;
     const gd_learning *learning; /* to train: in place of the adapter's matrices; else NULL */
     const gd_backend *backend;
     unsigned threads; /* >= 1 */

@@ -10,10 +10,12 @@
 struct gd_engine {
     const gd_plan *plan;
     const gd_weights *weights;
-    const gd_adapter *adapter; /* or NULL */
+    const gd_adapter *adapter; /* or NULL: of group 0 */
+    const gd_over *more;       /* [groups - 1] of those after it */
+    size_t groups;             /* of texts, each with its adapter; 1 to train */
     const gd_backend *backend;
     gd_device *device;
-    gd_bound *bound;    /* [plan->step_count] */
+    gd_bound *bound;    /* [plan->step_count, groups] */
     gd_heights heights; /* of tiles, as the device prefers them */
     gd_limits limits;   /* what the device is prepared for */
     gd_loader *loader;

@@ -27,7 +27,8 @@ struct gd_loader {
     const gd_plan *plan;
     const gd_backend *backend;
     gd_device *device;
-    gd_bound *bound;
+    gd_bound *bound;          /* [step_count, groups] */
+    size_t groups;            /* with an adapter each */
     size_t kept;              /* stages that stay */
     const gd_visit *schedule; /* [visits] the stages in the order in which the run visits them; NULL: each once */
     size_t visits, visit;     /* visit: the next one */
@@ -46,6 +47,17 @@ struct gd_loader {
     pthread_cond_t wake, idle;
     bool work, stop;
 };
+
+/* Where the stage's entries of `bound` begin, and those of the next. */
+static size_t first_of(const gd_loader *loader, size_t stage)
+{
+    return loader->plan->stages[stage].first_step * loader->groups;
+}
+
+static size_t end_of(const gd_loader *loader, size_t stage)
+{
+    return first_of(loader, stage) + loader->plan->stages[stage].step_count * loader->groups;
+}
 
 /* ---- filling ---- */
 
@@ -141,9 +153,7 @@ static gd_status add_part(gd_loader *loader, gd_weight *weight, const gd_view *v
 
 static void unload(gd_loader *loader, size_t stage)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
-
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+    for (size_t s = first_of(loader, stage); s < end_of(loader, stage); s++)
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
             loader->backend->weight_free(loader->device, loader->bound[s].w[i].weight);
             loader->bound[s].w[i].weight = NULL;
@@ -204,7 +214,6 @@ static gd_status start(gd_loader *loader, size_t visit, gd_error *err)
 {
     const size_t stage = stage_of(loader, visit);
     const unsigned forms = loader->schedule ? loader->schedule[visit].forms : GD_FORM_FORWARD;
-    const gd_plan_stage *at = &loader->plan->stages[stage];
     struct stage *state = &loader->stages[stage];
     const bool borrow = loader->few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
     bool borrowed = false;
@@ -212,7 +221,7 @@ static gd_status start(gd_loader *loader, size_t visit, gd_error *err)
 
     loader->part_count = loader->pieces = 0;
     loader->reads_file = false;
-    for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
+    for (size_t s = first_of(loader, stage); !rc && s < end_of(loader, stage); s++)
         rc = make_weights(loader, &loader->bound[s], forms, borrow, &borrowed, err);
     if (state->weights == ABSENT)
         state->weights = borrowed ? BORROWED : LOADED;
@@ -227,7 +236,7 @@ static gd_status start(gd_loader *loader, size_t visit, gd_error *err)
 /* Releases the pages that were read, and their neighbours in the file, which were read along with them. */
 static void release_all(const gd_loader *loader)
 {
-    for (size_t s = 0; s < loader->plan->step_count; s++)
+    for (size_t s = 0; s < loader->plan->step_count * loader->groups; s++)
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
             const gd_view *view = loader->bound[s].w[i].view;
 
@@ -239,10 +248,10 @@ static void release_all(const gd_loader *loader)
 /* Waits until the stage's weights are where the device computes: their copies may still be in progress. */
 static gd_status await(gd_loader *loader, size_t stage, gd_error *err)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
+    const size_t end = loader->backend->weight_wait ? end_of(loader, stage) : 0;
     gd_status rc = GD_OK;
 
-    for (size_t s = at->first_step; loader->backend->weight_wait && !rc && s < at->first_step + at->step_count; s++)
+    for (size_t s = first_of(loader, stage); !rc && s < end; s++)
         for (unsigned i = 0; !rc && i < GD_BOUND_WEIGHTS; i++)
             if (loader->bound[s].w[i].weight)
                 rc = loader->backend->weight_wait(loader->device, loader->bound[s].w[i].weight, err);
@@ -286,11 +295,9 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
     return rc;
 }
 
-/* The table that the step reads in place from the file, or NULL; one that learns is the caller's memory. */
-static const gd_view *table_of(const gd_loader *loader, size_t step)
+/* The table that is read in place from the file, or NULL; one that learns is the caller's memory. */
+static const gd_view *table_of(const gd_bound *bound)
 {
-    const gd_bound *bound = &loader->bound[step];
-
     return bound->w[0].role == GD_WEIGHT_TABLE && !bound->w[0].learns ? bound->w[0].view : NULL;
 }
 
@@ -299,10 +306,8 @@ enum { TABLE_ROWS = 8, TABLE_BYTES = TABLE_ROWS * GD_PAGES_AT_ONCE };
 
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
-
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
-        const gd_view *table = table_of(loader, s);
+    for (size_t s = first_of(loader, stage); s < end_of(loader, stage); s++) {
+        const gd_view *table = table_of(&loader->bound[s]);
 
         if (table && !loader->backend->apart && table->bytes > TABLE_BYTES && most > TABLE_ROWS)
             most = TABLE_ROWS;
@@ -312,10 +317,8 @@ size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
 
 void gd_loader_tile_done(const gd_loader *loader, size_t stage)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
-
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
-        const gd_view *table = table_of(loader, s);
+    for (size_t s = first_of(loader, stage); s < end_of(loader, stage); s++) {
+        const gd_view *table = table_of(&loader->bound[s]);
 
         if (table)
             gd_view_release(table, 0, table->bytes);
@@ -349,9 +352,11 @@ void gd_loader_drop(gd_loader *loader)
 
 void gd_loader_renew(gd_loader *loader, size_t step, unsigned from, unsigned end)
 {
+    gd_bound *bound = &loader->bound[step * loader->groups];
+
     for (unsigned i = from; i < end; i++) {
-        loader->backend->weight_free(loader->device, loader->bound[step].w[i].weight);
-        loader->bound[step].w[i].weight = NULL;
+        loader->backend->weight_free(loader->device, bound->w[i].weight);
+        bound->w[i].weight = NULL;
     }
 }
 
@@ -359,11 +364,10 @@ void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
 
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
     size_t bytes = 0;
 
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
-        const gd_view *table = table_of(loader, s);
+    for (size_t s = first_of(loader, stage); s < end_of(loader, stage); s++) {
+        const gd_view *table = table_of(&loader->bound[s]);
 
         if (table && !loader->backend->apart)
             bytes += table->bytes < TABLE_BYTES ? table->bytes : TABLE_BYTES;
@@ -378,7 +382,7 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
 /* ---- opening and closing ---- */
 
 gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
-                         gd_bound *bound, gd_error *err)
+                         gd_bound *bound, size_t groups, gd_error *err)
 {
     gd_loader *loader = gd_alloc_zero(1, sizeof *loader);
     int failed;
@@ -390,6 +394,7 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
                            .backend = backend,
                            .device = device,
                            .bound = bound,
+                           .groups = groups,
                            .kept = plan->stage_count,
                            .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages) };
     if (!loader->stages) {

@@ -16,10 +16,10 @@
 
 typedef struct gd_loader gd_loader;
 
-/* Everything must outlive it. `bound` has plan->step_count entries, and their weights belong to the loader. At
- * first every stage is kept. */
+/* Everything must outlive it. `bound` has entries of [plan->step_count, groups], as gd_bind() makes them, whose weights
+ * belong to the loader. At first every stage is kept. */
 gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
-                         gd_bound *bound, gd_error *err);
+                         gd_bound *bound, size_t groups, gd_error *err);
 
 /* Frees every weight. NULL is fine. */
 void gd_loader_close(gd_loader *loader);

@@ -1,6 +1,7 @@
 /* watch.h - all that a run computes, call by call: for the cross-check.
  *
- * The watcher is called before and after each call of the backend: an output may overwrite an input. */
+ * The watcher is called before and after each call of the backend: an output may overwrite an input.  An engine that is
+ * watched has one group of texts. */
 #ifndef GD_ENGINE_WATCH_H
 #define GD_ENGINE_WATCH_H
 

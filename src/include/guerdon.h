@@ -133,6 +133,13 @@ typedef struct gd_options {
                              weights of RewardBench if the model has a chat format */
     const char *head;  /**< what reads the score: "auto" (default: score.weight, or another head that the checkpoint
                              has), the name of a head, or a YAML file: doc/graphs.md */
+    const char *const
+        *more_adapters; /**< [more_adapter_count] further adapters over the same model, for items in memory:
+                             gd_item.adapter. The model's weights are there once, items of all adapters are computed in
+                             the same batches, and the scores are those of a model opened with that adapter alone. All
+                             must have the head that the first one has, each with its own numbers. A file is scored
+                             with `adapter` */
+    size_t more_adapter_count;
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -260,6 +267,8 @@ typedef struct gd_item {
                                 conversation) */
     size_t ids_only;      /**< not 0: the texts become ids, which are the result, and nothing is scored; a text may
                                 then have none */
+    size_t adapter;       /**< 0: gd_options.adapter, or none; 1, 2, ..: the first, the second of
+                                gd_options.more_adapters, with its own tokenizer, if it brings one, and its settings */
 } gd_item;
 
 /** The result of an item.  The library fills it in; gd_items_free_results() frees what it points to. */

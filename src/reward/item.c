@@ -189,6 +189,7 @@ static gd_status read_wish(const struct reading *r, const gd_encoder *encoder)
     wish->max_length = item->max_length;
     wish->plain = item->plain != 0;
     wish->ids_only = item->ids_only != 0;
+    wish->adapter = item->adapter;
     return item->truncate ? read_truncate(wish, item->truncate, r->reading.why) : GD_OK;
 }
 
@@ -214,12 +215,23 @@ static gd_status read_parts(struct reading *r)
     return rc ? rc : join(r);
 }
 
-gd_status gd_item_read(gd_record *record, const gd_item *item, const gd_encoder *encoder, gd_error *why, gd_error *err)
+static gd_status check_adapter(const gd_item *item, const gd_model *model, gd_error *why)
 {
+    if (item->adapter <= model->more_count)
+        return GD_OK;
+    return gd_fail(why, GD_EUSAGE, "adapter is %zu, but the model was opened with %zu more_adapters", item->adapter,
+                   model->more_count);
+}
+
+gd_status gd_item_read(gd_record *record, const gd_item *item, const gd_model *model, gd_error *why, gd_error *err)
+{
+    const gd_encoder *encoder = gd_model_encoder(model, item->adapter <= model->more_count ? item->adapter : 0);
     const bool turns = encoder->turns == GD_TURNS_ON;
     struct reading r = { item, encoder->rows, { record, NULL, turns, why, err }, false };
     gd_status rc = check_kind(&r);
 
+    if (!rc)
+        rc = check_adapter(item, model, why);
     if (!rc)
         rc = read_wish(&r, encoder);
     if (rc)

@@ -98,8 +98,8 @@ void gd_items_free_results(const gd_items *items)
 
 /* ---- items in ---- */
 
-gd_status gd_items_record(const gd_items *items, size_t i, const gd_encoder *encoder, gd_record *record,
-                          uint64_t *bytes, gd_error *err)
+gd_status gd_items_record(const gd_items *items, size_t i, const gd_model *model, gd_record *record, uint64_t *bytes,
+                          gd_error *err)
 {
     gd_error why = { 0 };
     gd_item item;
@@ -107,7 +107,7 @@ gd_status gd_items_record(const gd_items *items, size_t i, const gd_encoder *enc
 
     record->index = i;
     if (!rc) {
-        rc = gd_item_read(record, &item, encoder, &why, err);
+        rc = gd_item_read(record, &item, model, &why, err);
         *bytes += gd_item_bytes(&item);
     }
     if (!why.status)

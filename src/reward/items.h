@@ -12,8 +12,8 @@ void gd_items_not_yet(const gd_items *items);
 
 /* Gives a record, which is all zero, the texts of item number i, or a problem, and adds the item's bytes to *bytes.
  * Fails only for lack of memory. */
-gd_status gd_items_record(const gd_items *items, size_t i, const gd_encoder *encoder, gd_record *record,
-                          uint64_t *bytes, gd_error *err);
+gd_status gd_items_record(const gd_items *items, size_t i, const gd_model *model, gd_record *record, uint64_t *bytes,
+                          gd_error *err);
 
 /* The bytes of all items. */
 uint64_t gd_items_bytes(const gd_items *items);

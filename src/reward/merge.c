@@ -94,11 +94,11 @@ static gd_status check_model(const struct source *s, gd_error *err)
 {
     const gd_engine_parts parts = { .plan = s->plan,
                                     .weights = s->weights,
-                                    .adapter = s->adapter,
-                                    .head = s->head.view,
-                                    .head_bias = s->head.bias,
-                                    .made = s->made.weights,
-                                    .made_count = s->made.count };
+                                    .over = { .adapter = s->adapter,
+                                              .head = s->head.view,
+                                              .head_bias = s->head.bias,
+                                              .made = s->made.weights,
+                                              .made_count = s->made.count } };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
 

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "base/samefile.h"
 #include "engine/settle.h"
+#include "reward/adapted.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
 #include "reward/choose_head.h"
@@ -183,10 +184,8 @@ void gd_encoder_close(gd_encoder *encoder)
 
 /* An id without a row in the embedding would read past it: it is an error of the text that has it, but not of the
  * tokenizer, since a pad token often has none. */
-static gd_status check_vocabulary(gd_model *model, gd_error *err)
+gd_status gd_encoder_check_rows(gd_encoder *encoder, const gd_model *model, gd_error *err)
 {
-    gd_encoder *encoder = &model->encoder;
-
     encoder->rows = model->plan->vocab;
     if (encoder->add_eos != GD_ADD_EOS_NEVER && encoder->special.eos >= encoder->rows)
         return gd_fail(err, GD_EFORMAT,
@@ -196,11 +195,11 @@ static gd_status check_vocabulary(gd_model *model, gd_error *err)
     return GD_OK;
 }
 
-static gd_status open_scale(gd_model *model, const gd_options *options, gd_error *err)
+gd_status gd_encoder_scale(gd_scale *scale, const gd_encoder *encoder, const gd_options *options, gd_error *err)
 {
-    const char *saved = model->encoder.trained.scoring.normalize;
+    const char *saved = encoder->trained.scoring.normalize;
 
-    return gd_scale_open(&model->scale, options->normalize ? options->normalize : saved, options->activation, err);
+    return gd_scale_open(scale, options->normalize ? options->normalize : saved, options->activation, err);
 }
 
 static gd_status make_plan(gd_model *model, const gd_options *options, gd_dtype operand, gd_error *err)
@@ -262,10 +261,23 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     for (size_t i = 0; !rc && i < gd_weights_file_count(model->weights); i++)
         rc = gd_reads_add(&model->encoder.reads, gd_weights_file(model->weights, i), true, err);
     if (!rc)
-        rc = open_scale(model, options, err);
+        rc = gd_encoder_scale(&model->scale, &model->encoder, options, err);
     if (!rc)
-        rc = check_vocabulary(model, err);
-    return rc ? rc : gd_advise(model, options, err);
+        rc = gd_encoder_check_rows(&model->encoder, model, err);
+    if (!rc)
+        rc = gd_advise(model, options, err);
+    return rc ? rc : gd_adapted_open(model, options, err);
+}
+
+/* The most tokens that a text may have, whatever its adapter. */
+static size_t longest(const gd_model *model)
+{
+    size_t most = model->encoder.max_length;
+
+    for (size_t i = 0; i < model->more_count; i++)
+        if (model->more[i].encoder.max_length > most)
+            most = model->more[i].encoder.max_length;
+    return most;
 }
 
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err)
@@ -273,18 +285,16 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
     gd_engine_parts parts = {
         .plan = model->plan,
         .weights = model->weights,
-        .adapter = model->adapter,
-        .head = model->head.view,
-        .head_bias = model->head.bias,
-        .made = model->made.weights,
-        .made_count = model->made.count,
+        .over = { model->adapter, model->head.view, model->head.bias, model->made.weights, model->made.count },
+        .more = model->over,
+        .more_count = model->more_count,
         .threads = options->threads ? options->threads : gd_cpu_count(),
         .isa = options->isa,
         .arithmetic = model->arithmetic,
         .memory = options->memory,
         .beside = model->beside,
         .batch_rows = options->batch_tokens,
-        .max_positions = model->encoder.max_length,
+        .max_positions = longest(model),
     };
     gd_status rc = GD_OK;
 
@@ -312,6 +322,13 @@ static void limit_items(gd_encoder *encoder)
     encoder->most_texts = MOST_TEXTS;
 }
 
+static void limit_all(gd_model *model)
+{
+    limit_items(&model->encoder);
+    for (size_t i = 0; i < model->more_count; i++)
+        limit_items(&model->more[i].encoder);
+}
+
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
 {
     gd_model *model = gd_alloc_zero(1, sizeof *model);
@@ -324,7 +341,7 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     model->limited = options->memory != 0;
     rc = open_files(model, options, err);
     if (!rc && model->limited)
-        limit_items(&model->encoder);
+        limit_all(model);
     if (!rc && options->dry_run) {
         model->rehearsal = gd_rehearsal_new();
         rc = model->rehearsal ? GD_OK : gd_fail_memory(err, sizeof *model->rehearsal);
@@ -364,7 +381,14 @@ gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
 
 const char *gd_model_note(const gd_model *model, size_t i)
 {
-    return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
+    for (size_t a = 0; a <= model->more_count; a++) {
+        const gd_notes *notes = &gd_model_encoder(model, a)->notes;
+
+        if (i < notes->count)
+            return notes->text[i];
+        i -= notes->count;
+    }
+    return NULL;
 }
 
 /* What the adapter puts in its place, else what was made for the head, else the checkpoint's tensor. */
@@ -394,6 +418,7 @@ void gd_model_close(gd_model *model)
         return;
     gd_engine_close(model->engine);
     gd_rehearsal_free(model->rehearsal);
+    gd_adapted_close(model);
     gd_encoder_close(&model->encoder);
     gd_head_made_free(&model->made);
     gd_head_free(&model->head);

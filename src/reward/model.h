@@ -43,6 +43,16 @@ typedef struct gd_encoder {
     gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;
 
+/* A further adapter over the model: what it brings, and how it reads texts. */
+typedef struct gd_adapted {
+    char *dir;
+    gd_adapter *adapter;
+    gd_head head;
+    gd_head_made made;
+    gd_encoder encoder;
+    gd_scale scale;
+} gd_adapted;
+
 typedef struct gd_rehearsal gd_rehearsal;
 
 struct gd_model {
@@ -63,6 +73,9 @@ struct gd_model {
     size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
+    gd_adapted *more; /* [more_count] adapters number 1, 2, ..; the members above are those of number 0 */
+    gd_over *over;    /* [more_count] the same for the engine */
+    size_t more_count;
     gd_engine *engine;
     gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
@@ -71,6 +84,17 @@ struct gd_model {
  * The options have been through gd_options_read(). */
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
+
+/* How items of adapter number `adapter` are read, and how their scores are scaled. */
+static inline const gd_encoder *gd_model_encoder(const gd_model *model, size_t adapter)
+{
+    return adapter ? &model->more[adapter - 1].encoder : &model->encoder;
+}
+
+static inline const gd_scale *gd_model_scale(const gd_model *model, size_t adapter)
+{
+    return adapter ? &model->more[adapter - 1].scale : &model->scale;
+}
 
 /* A dry run: nothing is computed.  False for NULL. */
 static inline bool gd_model_is_dry(const gd_model *model) { return model && model->rehearsal; }
@@ -91,5 +115,11 @@ const gd_view *gd_model_head_bias(const gd_model *model);
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err);
 void gd_encoder_close(gd_encoder *encoder);
+
+/* What its options, or else what was saved with it, say of the scale of scores. */
+gd_status gd_encoder_scale(gd_scale *scale, const gd_encoder *encoder, const gd_options *options, gd_error *err);
+
+/* Tells the encoder how many rows the model's embedding has. */
+gd_status gd_encoder_check_rows(gd_encoder *encoder, const gd_model *model, gd_error *err);
 
 #endif

@@ -58,7 +58,8 @@ static gd_status keep_ids(gd_pipeline *run, gd_scored *item, gd_error *err)
 static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_encoded *encoded = &run->encoded;
-    gd_status rc = gd_encode_record(&run->model->encoder, &item->record, encoded, err);
+    gd_status rc = gd_encode_record(gd_model_encoder(run->model, item->record.wish.adapter), &item->record, encoded,
+                                    err);
 
     if (rc)
         return rc;
@@ -83,7 +84,8 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
-    gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->ids ? 0 : item->count, &why);
+    gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->ids ? 0 : item->count, item->record.wish.adapter,
+                                &why);
 
     if (rc != GD_ETOOLONG && rc != GD_EFORMAT)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
@@ -91,7 +93,7 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     item->count = 0;
     item->truncated = false;
     rc = set_problem(item, rc, run->encoded.problem, err);
-    return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
+    return rc ? rc : gd_queue_add(&run->queue, NULL, 0, 0, err);
 }
 
 /* The memory that the item takes while it waits, except for the texts, which the queue counts. Parsed JSON takes
@@ -187,12 +189,13 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
 static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t, size_t text)
 {
     const gd_model *model = run->model;
+    const gd_scale *scale = gd_model_scale(model, item->record.wish.adapter);
     const size_t count = run->queue.places[text].len / gd_places_a_score(&model->encoder.places);
     float *results = run->queue.results[text];
 
     for (size_t i = 0; i < count; i++) {
         item->finite &= isfinite(results[i]) != 0;
-        results[i] = gd_scale_apply(&model->scale, results[i]);
+        results[i] = gd_scale_apply(scale, results[i]);
     }
     run->scores[t] = gd_steps_score(model->plan->steps_rule, results, count);
     run->beside[t] = (gd_beside){ results, gd_places_have_steps(&model->encoder.places) ? count : 0, results + count };

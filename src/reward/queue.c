@@ -117,18 +117,18 @@ static size_t length_to_read(const gd_ids *places)
     return len;
 }
 
-static gd_status copy_text(gd_queue *queue, const uint32_t *ids, size_t len, const gd_ids *places, gd_error *err)
+static gd_status copy_text(gd_queue *queue, gd_span text, const gd_ids *places, gd_error *err)
 {
-    const size_t at = queue->text_count;
+    const size_t at = queue->text_count, len = text.len;
     const size_t bytes = block_bytes(queue, len, places->len);
     uint32_t *copy = gd_alloc(1, bytes);
 
     if (!copy)
         return gd_fail_memory(err, bytes);
-    memcpy(copy, ids, len * sizeof *copy);
+    memcpy(copy, text.ids, len * sizeof *copy);
     memcpy(copy + len, places->data, places->len * sizeof *copy);
-    queue->texts[at] = (gd_span){ copy, len };
-    queue->places[at] = (gd_span){ copy + len, places->len };
+    queue->texts[at] = (gd_span){ copy, len, text.group };
+    queue->places[at] = (gd_span){ .ids = copy + len, .len = places->len };
     queue->results[at] = (float *)(void *)(copy + len + places->len);
     queue->owner[at] = queue->item_count;
     queue->text_count++;
@@ -137,9 +137,9 @@ static gd_status copy_text(gd_queue *queue, const uint32_t *ids, size_t len, con
     return GD_OK;
 }
 
-static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
+static gd_status add_text(gd_queue *queue, const gd_ids *ids, size_t adapter, gd_error *err)
 {
-    const gd_encoder *encoder = &queue->model->encoder;
+    const gd_encoder *encoder = gd_model_encoder(queue->model, adapter);
     gd_ids *places = &queue->found;
     gd_status rc = gd_places_find(&encoder->places, &encoder->special, ids, places, err);
 
@@ -147,7 +147,7 @@ static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
         rc = check_length(queue, length_to_read(places), err);
     if (!rc)
         rc = make_room(queue, queue->text_count + 1, err);
-    return rc ? rc : copy_text(queue, ids->data, length_to_read(places), places, err);
+    return rc ? rc : copy_text(queue, (gd_span){ ids->data, length_to_read(places), adapter }, places, err);
 }
 
 static void drop_texts(gd_queue *queue, size_t first)
@@ -162,7 +162,7 @@ static void drop_texts(gd_queue *queue, size_t first)
     }
 }
 
-gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err)
+gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, size_t adapter, gd_error *err)
 {
     const gd_queue_item item = { .first = queue->text_count, .count = count, .last = NONE, .done = count == 0 };
     gd_status rc = GD_OK;
@@ -170,7 +170,7 @@ gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_erro
     if (!gd_grow((void **)&queue->items, &queue->item_room, queue->item_count + 1, sizeof *queue->items))
         return gd_fail_memory(err, (queue->item_count + 1) * sizeof *queue->items);
     for (size_t t = 0; !rc && t < count; t++) {
-        rc = add_text(queue, &ids[t], err);
+        rc = add_text(queue, &ids[t], adapter, err);
         queue->refused = t;
     }
     if (rc) {

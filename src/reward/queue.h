@@ -52,13 +52,14 @@ bool gd_queue_is_full(const gd_queue *queue);
 void gd_queue_free(gd_queue *queue);
 void gd_queue_clear(gd_queue *queue);
 
-/* Adds an item with `count` texts of at least one id each; an item without texts is done already.  Ids after the last
+/* Adds an item with `count` texts of at least one id each, for the adapter of this number; an item without texts is
+ * done already.  Ids after the last
  * place at which a text is read are left out: they cannot change its score, since attention is causal.  Not to be
  * called after gd_queue_run(), unless gd_queue_remove() was called, too.
  * Its turn is 0, and may be set.
  * Fails with GD_ETOOLONG when the model's memory limit has no room for one of the texts, with GD_EFORMAT when one has
  * no place at which the model's head reads it, and with GD_ENOMEM. */
-gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err);
+gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, size_t adapter, gd_error *err);
 
 /* Scores one batch, which begins with the oldest item's texts, and is empty only when all items are done. */
 gd_status gd_queue_run(gd_queue *queue, gd_error *err);

@@ -5,7 +5,7 @@
 struct run {
     gd_items items; /* our copy */
     gd_job job;
-    const gd_encoder *encoder;
+    const gd_model *model;
     size_t at; /* the next item */
     uint64_t bytes;
 };
@@ -17,7 +17,7 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
 
     *more = run->at < run->items.count;
     if (*more)
-        rc = gd_items_record(&run->items, run->at++, run->encoder, record, &run->bytes, err);
+        rc = gd_items_record(&run->items, run->at++, run->model, record, &run->bytes, err);
     *bytes = run->bytes;
     return rc;
 }
@@ -32,7 +32,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progress *progress, gd_summary *summary,
                          gd_error *err)
 {
-    struct run run = { .encoder = &model->encoder };
+    struct run run = { .model = model };
     gd_pipeline scoring = { .model = model,
                             .job = &run.job,
                             .next = next_item,

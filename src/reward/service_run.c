@@ -148,7 +148,7 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
         request->turn = service->scoring->queue.turn;
     record->owner = request;
     record->turn = request->turn + which / TURN;
-    return gd_items_record(&request->items, which, &service->model->encoder, record, bytes, err);
+    return gd_items_record(&request->items, which, service->model, record, bytes, err);
 }
 
 static bool is_unwanted(void *context, const gd_record *record)

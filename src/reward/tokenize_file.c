@@ -36,7 +36,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     summary->joined += encoded->joined;
     for (size_t t = 0; t < encoded->count; t++) {
         summary->tokens += encoded->ids[t].len;
-        run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
+        run->spans[t] = (gd_span){ .ids = encoded->ids[t].data, .len = encoded->ids[t].len };
     }
     return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }

@@ -195,7 +195,7 @@ static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, c
     for (size_t i = 0; i < encoded->count; i++, at++) {
         gd_ids *ids = &encoded->ids[i];
 
-        set->texts[at] = (gd_span){ ids->data, ids->len };
+        set->texts[at] = (gd_span){ .ids = ids->data, .len = ids->len };
         set->pooled[at] = (uint32_t)gd_pooled_position(encoder->places.place.pool, &encoder->special, ids->data,
                                                        ids->len);
         pairs->tokens += ids->len;

@@ -109,9 +109,9 @@ static gd_status check_weights(const gd_training *t, gd_error *err)
 {
     const gd_engine_parts parts = { .plan = t->model->plan,
                                     .weights = t->model->weights,
-                                    .made = t->model->made.weights,
-                                    .made_count = t->model->made.count,
-                                    .head = &t->tuning.head_view };
+                                    .over.made = t->model->made.weights,
+                                    .over.made_count = t->model->made.count,
+                                    .over.head = &t->tuning.head_view };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
 
@@ -356,9 +356,9 @@ static gd_status open_engine(gd_training *t, gd_error *err)
     const size_t layers = t->model->plan->layers;
     gd_engine_parts parts = { .plan = t->model->plan,
                               .weights = t->model->weights,
-                              .head = t->tuning.head.count ? &t->tuning.head_view : NULL,
-                              .made = t->model->made.weights,
-                              .made_count = t->model->made.count,
+                              .over.head = t->tuning.head.count ? &t->tuning.head_view : NULL,
+                              .over.made = t->model->made.weights,
+                              .over.made_count = t->model->made.count,
                               .learning = &t->tuning.learning,
                               .isa = o->isa,
                               .max_positions = t->model->encoder.max_length };

@@ -19,7 +19,7 @@ static void read_ids(struct learning *c, json_t *list, size_t text)
         if (ids[i] != PAD)
             c->pooled[text] = (uint32_t)i;
     }
-    c->texts[text] = (gd_span){ ids, count };
+    c->texts[text] = (gd_span){ .ids = ids, .len = count };
     c->pooled_first[text] = text;
     c->pooled_first[text + 1] = text + 1;
 }
@@ -85,7 +85,7 @@ void learning_open_at(struct learning *c, const struct learning_paths *paths, gd
     c->learning = (gd_learning){ .lora = c->lora, .head = true };
     c->parts = (gd_engine_parts){ .plan = c->plan,
                                   .weights = c->weights,
-                                  .head = gd_adapter_head(c->adapter),
+                                  .over.head = gd_adapter_head(c->adapter),
                                   .learning = &c->learning,
                                   .threads = 1 };
     assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
@@ -154,7 +154,7 @@ void learning_weights(struct learning *c)
 void learning_all(struct learning *c)
 {
     memset(c->lora, 0, c->plan->step_count * sizeof *c->lora);
-    c->parts.head = NULL;
+    c->parts.over.head = NULL;
     c->learning.head = false;
     learning_weights(c);
 }

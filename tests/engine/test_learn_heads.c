@@ -46,7 +46,7 @@ static void open_head(struct learning *c, const struct head *head, const gd_st *
     learning_open_model(c, "qwen2", operand, LONGEST);
     learning_head(c, head->yaml);
     c->learning.head = false;
-    c->parts.head = NULL;
+    c->parts.over.head = NULL;
     c->learning.weights = views;
     for (size_t s = 0; s < c->plan->step_count; s++)
         for (unsigned i = 0; c->plan->steps[s].op == GD_OP_head && i < GD_OP_MAX_WEIGHTS; i++) {
@@ -156,8 +156,8 @@ static void a_head_may_stay_as_it_is(void **state)
                 count++;
             }
     c.learning.weight_count = 0;
-    c.parts.made = made;
-    c.parts.made_count = count;
+    c.parts.over.made = made;
+    c.parts.over.made_count = count;
     assert_ok(gd_engine_open(&engine, &c.parts, test_err));
     assert_ok(gd_learner_open(&learner, engine, test_err));
     assert_ok(gd_learner_run(learner, &c.trie, learning_loss, &c, test_err));
@@ -185,15 +185,15 @@ static void gradients_with(struct gradients *out, const char *yaml, const gd_vie
     learning_open_model(&c, "qwen2", GD_F32, 100);
     learning_head(&c, yaml);
     c.learning.head = false;
-    c.parts.head = NULL;
+    c.parts.over.head = NULL;
     for (size_t s = 0; s < c.plan->step_count; s++)
         if (c.plan->steps[s].op == GD_OP_head) {
             made[at] = (gd_made_weight){ &c.plan->steps[s].w[0], &views[at] };
             at++;
         }
     assert_int_equal(at, count);
-    c.parts.made = made;
-    c.parts.made_count = count;
+    c.parts.over.made = made;
+    c.parts.over.made_count = count;
     learning_gradients(out, &c, 0);
     learning_close(&c);
 }

@@ -31,13 +31,13 @@ static void open_loader(struct fixture *f, const gd_backend *backend, int lora)
     assert_ok(gd_model_open_files(&f->model, &options, test_err));
     parts.plan = f->model->plan;
     parts.weights = f->model->weights;
-    parts.adapter = f->model->adapter;
-    parts.head = gd_model_head(f->model);
+    parts.over.adapter = f->model->adapter;
+    parts.over.head = gd_model_head(f->model);
     how.operand = f->model->plan->operand;
     parts.backend = f->backend = backend;
     assert_ok(gd_bind(&f->bound, &parts, test_err));
     assert_ok(f->backend->open(&f->device, &how, test_err));
-    assert_ok(gd_loader_open(&f->loader, parts.plan, f->backend, f->device, f->bound, test_err));
+    assert_ok(gd_loader_open(&f->loader, parts.plan, f->backend, f->device, f->bound, 1, test_err));
 }
 
 static void close_loader(struct fixture *f)

@@ -190,7 +190,7 @@ static void fill_batch(struct batch *b, const tiny_text *texts, size_t count)
         assert_true(len <= MOST_TOKENS);
         for (size_t p = 0; p < len; p++)
             b->ids[i][p] = (uint32_t)(texts[i].text[p] - 'a' + 1);
-        b->spans[i] = (gd_span){ b->ids[i], len };
+        b->spans[i] = (gd_span){ .ids = b->ids[i], .len = len };
         if (!texts[i].pooled && len)
             b->position[at++] = (uint32_t)(len - 1);
         for (const char *c = texts[i].pooled ? texts[i].pooled : ""; *c; c++)

@@ -199,7 +199,7 @@ static void check_strings(const char *const *strings, size_t n)
     size_t at = 0;
 
     for (size_t i = 0; i < n; i++) {
-        b.texts[i] = (gd_span){ b.ids + at, strlen(strings[i]) };
+        b.texts[i] = (gd_span){ .ids = b.ids + at, .len = strlen(strings[i]) };
         for (size_t p = 0; strings[i][p]; p++)
             b.ids[at++] = (uint32_t)strings[i][p];
     }
@@ -238,7 +238,7 @@ static void the_example_in_the_header(void **state)
 {
     static const uint32_t a[] = { 1, 2, 3, 4 }, b[] = { 1, 2, 5, 6 }, g[] = { 7 };
     static const gd_segment wanted[] = { { 0, 2, 0, -1 }, { 2, 2, 2, 0 }, { 4, 2, 2, 0 }, { 6, 1, 0, -1 } };
-    const gd_span texts[] = { { a, 4 }, { b, 4 }, { a, 4 }, { g, 1 } };
+    const gd_span texts[] = { { a, 4, 0 }, { b, 4, 0 }, { a, 4, 0 }, { g, 1, 0 } };
     gd_trie t;
 
     (void)state;
@@ -261,7 +261,7 @@ static void random_batches(void **state)
         b.texts = calloc(b.n + 1, sizeof *b.texts);
         b.ids = calloc(b.n * longest + 1, sizeof *b.ids);
         for (size_t i = 0; i < b.n; i++) {
-            b.texts[i] = (gd_span){ b.ids + at, draw(longest + 1) };
+            b.texts[i] = (gd_span){ .ids = b.ids + at, .len = draw(longest + 1) };
             for (size_t p = 0; p < b.texts[i].len; p++)
                 b.ids[at++] = draw(letters) * 0x3fffffffu; /* large ids, too */
         }
@@ -287,7 +287,7 @@ static void pairs_with_prompts(void **state)
 
         for (size_t p = 0; p < PROMPT + ANSWER; p++)
             ids[p] = p < shared && from < i ? b.ids[from * (PROMPT + ANSWER) + p] : draw(50000);
-        b.texts[i] = (gd_span){ ids, PROMPT + 1 + draw(ANSWER) };
+        b.texts[i] = (gd_span){ .ids = ids, .len = PROMPT + 1 + draw(ANSWER) };
     }
     for (size_t i = b.n - 1; i > 0; i--) {
         const size_t k = draw((uint32_t)i + 1);
@@ -310,7 +310,7 @@ static void a_long_chain(void **state)
 
     (void)state;
     for (size_t i = 0; i < STEPS; i++) /* each a prefix of the next, given in reverse */
-        texts[i] = (gd_span){ ids, N / STEPS * (STEPS - i) };
+        texts[i] = (gd_span){ .ids = ids, .len = N / STEPS * (STEPS - i) };
     assert_ok(build_shared(&t, texts, STEPS, NULL, test_err));
     assert_int_equal(t.rows, N);
     assert_int_equal(t.segments, STEPS);
@@ -326,7 +326,7 @@ static void a_long_chain(void **state)
 static void too_many_tokens_are_refused(void **state)
 {
     static const uint32_t id = 1;
-    const gd_span text = { &id, (size_t)INT32_MAX + 1 }; /* its length is checked before its ids are read */
+    const gd_span text = { &id, (size_t)INT32_MAX + 1, 0 }; /* its length is checked before its ids are read */
     gd_error err = { 0 };
     gd_trie t;
 
@@ -338,7 +338,7 @@ static void too_many_tokens_are_refused(void **state)
 static void every_allocation_may_fail(void **state)
 {
     static const uint32_t ids[] = { 1, 2, 3, 4 };
-    const gd_span texts[] = { { ids, 4 }, { ids + 1, 3 }, { ids, 2 } };
+    const gd_span texts[] = { { ids, 4, 0 }, { ids + 1, 3, 0 }, { ids, 2, 0 } };
     gd_status rc = GD_ENOMEM;
     uint64_t fault;
 
@@ -354,14 +354,41 @@ static void every_allocation_may_fail(void **state)
         gd_trie_free(&t);
         assert_int_equal(gd_mem_live(), 0);
     }
-    assert_int_equal(fault, 14); /* each of twelve allocations failed once */
+    assert_int_equal(fault, 15); /* each of thirteen allocations failed once */
+}
+
+/* Each group has rows of its own, which follow each other; unsorted, a group may have several runs of them. */
+static void groups_share_nothing(void **state)
+{
+    static const uint32_t a[] = { 1, 2, 3, 4 };
+    const gd_span texts[] = { { a, 4, 1 }, { NULL, 0, 2 }, { a, 4, 0 }, { a, 2, 1 }, { a, 3, 0 } };
+    size_t *order;
+    gd_trie t;
+
+    (void)state;
+    assert_int_equal(gd_span_common(texts[0], texts[2]), 0);
+    assert_ok(gd_span_sort(&order, texts, 5, test_err));
+    assert_int_equal(gd_span_rows(texts, order, 5), 8);
+    gd_free(order);
+    assert_ok(build_shared(&t, texts, 5, NULL, test_err));
+    assert_int_equal(t.rows, 8);
+    assert_int_equal(t.run_count, 2);
+    assert_true(t.runs[0].group == 0 && t.runs[0].end == 4 && t.runs[1].group == 1 && t.runs[1].end == 8);
+    for (uint32_t row = 0; row < 8; row++)
+        assert_int_equal(gd_trie_group(&t, row), row / 4);
+    gd_trie_free(&t);
+    assert_ok(gd_trie_build(&t, texts, 5, NULL, NULL, test_err));
+    assert_int_equal(t.run_count, 4);
+    assert_true(t.runs[1].group == 0 && t.runs[1].end == 8 && t.runs[2].group == 1 && t.runs[3].end == 13);
+    assert_int_equal(gd_trie_group(&t, 9), 1);
+    gd_trie_free(&t);
 }
 
 /* A text may be read at several rows, in any order, and two texts at one row that they share. */
 static void pooled_rows_are_those_of_the_positions(void **state)
 {
     static const uint32_t a[] = { 5, 6, 7 }, b[] = { 5, 6, 8, 9 }, at[] = { 1, 2, 0, 1, 3 };
-    const gd_span texts[] = { { b, 4 }, { NULL, 0 }, { a, 3 }, { b, 4 } };
+    const gd_span texts[] = { { b, 4, 0 }, { NULL, 0, 0 }, { a, 3, 0 }, { b, 4, 0 } };
     static const size_t first[] = { 0, 1, 1, 4, 5 };
     static const uint32_t rows[] = { 1, 2, 0, 1, 4 };
     const gd_pooled pooled = { first, at };
@@ -387,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_long_chain),
         cmocka_unit_test(too_many_tokens_are_refused),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(groups_share_nothing),
     };
 
     return cmocka_run_group_tests_name("records: trie", tests, NULL, NULL);

@@ -20,7 +20,7 @@ static const gd_record *record(uint64_t index, gd_record_kind kind)
 static gd_status write_all(const char *path, gd_error *err)
 {
     const uint32_t a[] = { 1, 22, 4294967295u, 0 }, b[] = { 7 };
-    const gd_span ids[] = { { a, 4 }, { b, 1 } }, none[] = { { NULL, 0 } };
+    const gd_span ids[] = { { a, 4, 0 }, { b, 1, 0 } }, none[] = { { NULL, 0, 0 } };
     const float one[] = { 1.23456789f }, pair[] = { 0.1f, -2.5e-7f }, pole[] = { INFINITY }, nan[] = { 1, NAN };
     const float far[] = { 3e38f, -3e38f }, zero[] = { -0.0f }, low[] = { -INFINITY };
     const size_t tokens[] = { 155, 160 };
@@ -123,7 +123,7 @@ static void long_outputs_are_whole(void **state)
 
         assert_ok(gd_writer_open(&w, path, NULL, 0, 0, test_err));
         for (uint64_t i = 0; i < LINES; i++) {
-            const gd_span span = { ids, IDS };
+            const gd_span span = { .ids = ids, .len = IDS };
 
             for (size_t k = 0; k < IDS; k++)
                 ids[k] = x = x * 1664525u + 1013904223u;

@@ -26,16 +26,21 @@ static void copy_files(const char *to, const char *from, const char *const *name
 
 static gd_options copy_model(void **state)
 {
-    static char model[512], adapter[512]; /* in_dir()'s own would be used again */
+    static char model[512], adapter[512], other[512]; /* in_dir()'s own would be used again */
+    static const char *const further[] = { other };
     gd_options options = golden_options("qwen2", 1);
 
     dir = *state;
     copy_files("m", "qwen2", model_files, 4);
     copy_files("a", "qwen2-lora", adapter_files, 2);
+    copy_files("b", "train-ga1/final", adapter_files, 2);
     (void)snprintf(model, sizeof model, "%s/m", dir);
     (void)snprintf(adapter, sizeof adapter, "%s/a", dir);
+    (void)snprintf(other, sizeof other, "%s/b", dir);
     options.model = model;
     options.adapter = adapter;
+    options.more_adapters = further;
+    options.more_adapter_count = 1;
     options.batch_tokens = 64;
     return options;
 }
@@ -87,24 +92,26 @@ static void expect_a_sentence(gd_model *model, const char *path)
 /* Before anything was read of its weights, and after. */
 static void a_model_that_changes(void **state)
 {
-    static const char *const names[] = { "m/model.safetensors", "a/adapter_model.safetensors" };
+    static const char *const names[] = { "m/model.safetensors", "a/adapter_model.safetensors",
+                                         "b/adapter_model.safetensors" };
     const gd_text text = { "Is tea hot?", 11 };
 
-    for (size_t i = 0; i < 2 * 2 * CHANGES; i++) {
+    for (size_t i = 0; i < 3 * 2 * CHANGES; i++) {
         const gd_options options = copy_model(state);
-        const char *path = in_dir(dir, names[i % 2]);
+        const char *path = in_dir(dir, names[i % 3]);
         gd_model *model;
         float score;
 
         assert_ok(gd_model_open(&model, &options, test_err));
-        if (i / 2 % 2)
+        if (i / 3 % 2)
             assert_ok(gd_score(model, 1, &text, &score, NULL, test_err));
-        changes[i / 4](path);
+        changes[i / 6](path);
         expect_a_sentence(model, path);
         expect_a_sentence(model, path); /* and again */
         gd_model_close(model);
         assert_int_equal(test_remove(in_dir(dir, "m")), 0);
         assert_int_equal(test_remove(in_dir(dir, "a")), 0);
+        assert_int_equal(test_remove(in_dir(dir, "b")), 0);
     }
 }
 
@@ -223,6 +230,7 @@ static void a_run_keeps_its_lines(void **state)
         expect_a_beginning(whole, (size_t)plan.done);
         assert_int_equal(test_remove(in_dir(dir, "m")), 0);
         assert_int_equal(test_remove(in_dir(dir, "a")), 0);
+        assert_int_equal(test_remove(in_dir(dir, "b")), 0);
         assert_int_equal(unlink(in_dir(dir, "out.resume")), 0);
         (void)copy_model(state);
         write_lines("in.jsonl", LINES);
@@ -247,6 +255,7 @@ static void a_merge_writes_nothing(void **state)
         assert_int_equal(access(in_dir(dir, "merged"), F_OK), -1);
         assert_int_equal(test_remove(in_dir(dir, "m")), 0);
         assert_int_equal(test_remove(in_dir(dir, "a")), 0);
+        assert_int_equal(test_remove(in_dir(dir, "b")), 0);
     }
 }
 
@@ -285,6 +294,7 @@ static void a_merge_misses_no_file(void **state)
         assert_int_equal(access(in_dir(dir, "merged"), F_OK), -1);
         assert_int_equal(test_remove(in_dir(dir, "m")), 0);
         assert_int_equal(test_remove(in_dir(dir, "a")), 0);
+        assert_int_equal(test_remove(in_dir(dir, "b")), 0);
     }
 }
 

@@ -35,7 +35,7 @@ static void add(gd_queue *queue, uint32_t prompt, size_t shared, uint32_t own, s
 {
     gd_ids ids = make_text(prompt, shared, own, more);
 
-    assert_ok(gd_queue_add(queue, &ids, 1, test_err));
+    assert_ok(gd_queue_add(queue, &ids, 1, 0, test_err));
     gd_ids_free(&ids);
 }
 
@@ -51,13 +51,13 @@ static void expect_to_meet(gd_queue *queue, const uint32_t own[3])
     size_t computed = 0;
 
     gd_engine_observe(queue->model->engine, count_computed, &computed);
-    add(queue, 1, 40, own[0], 10);                     /* 0: with 5 and 6, 70 rows */
-    add(queue, 2, 40, 2, 10);                          /* 1: does not fit with them */
-    add(queue, 3, 10, 3, 5);                           /* 2 */
-    add(queue, 4, 10, 4, 5);                           /* 3 */
-    assert_ok(gd_queue_add(queue, NULL, 0, test_err)); /* 4: an item without texts */
-    add(queue, 1, 40, own[1], 10);                     /* 5 */
-    add(queue, 1, 40, own[2], 10);                     /* 6 */
+    add(queue, 1, 40, own[0], 10);                        /* 0: with 5 and 6, 70 rows */
+    add(queue, 2, 40, 2, 10);                             /* 1: does not fit with them */
+    add(queue, 3, 10, 3, 5);                              /* 2 */
+    add(queue, 4, 10, 4, 5);                              /* 3 */
+    assert_ok(gd_queue_add(queue, NULL, 0, 0, test_err)); /* 4: an item without texts */
+    add(queue, 1, 40, own[1], 10);                        /* 5 */
+    add(queue, 1, 40, own[2], 10);                        /* 6 */
     assert_ok(gd_queue_run(queue, test_err));
     assert_int_equal(queue->rows, 70);
     assert_int_equal(computed, 70);
@@ -109,7 +109,7 @@ static void add_pair(gd_queue *queue, uint32_t prompt, size_t shared, size_t mor
 {
     gd_ids pair[] = { make_text(prompt, shared, 1, more), make_text(prompt, shared, 2, more) };
 
-    assert_ok(gd_queue_add(queue, pair, 2, test_err));
+    assert_ok(gd_queue_add(queue, pair, 2, 0, test_err));
     gd_ids_free(&pair[0]);
     gd_ids_free(&pair[1]);
 }
@@ -171,7 +171,7 @@ static void a_text_may_fill_the_memory(void **state)
     model->limited = true;
     model->item_rows = 50;
     add(&queue, 1, 40, 1, 10);
-    assert_int_equal(gd_queue_add(&queue, &longer, 1, &err), GD_ETOOLONG);
+    assert_int_equal(gd_queue_add(&queue, &longer, 1, 0, &err), GD_ETOOLONG);
     gd_ids_free(&longer);
     gd_queue_free(&queue);
     gd_model_close(model);
@@ -194,7 +194,7 @@ static void no_item_is_lost_and_no_score_moves(void **state)
             seed = seed * 1664525u + 1013904223u;
             pair[t] = make_text(seed >> 29, 4 + (seed >> 20) % 24, seed >> 16, 1 + (seed >> 10) % 12);
         }
-        assert_ok(gd_queue_add(&queue, pair, 1 + i % 2, test_err));
+        assert_ok(gd_queue_add(&queue, pair, 1 + i % 2, 0, test_err));
         gd_ids_free(&pair[0]);
         gd_ids_free(&pair[1]);
     }
@@ -210,7 +210,7 @@ static void no_item_is_lost_and_no_score_moves(void **state)
     for (size_t t = 0; t < queue.text_count; t++) {
         gd_ids one = { .data = (uint32_t *)queue.texts[t].ids, .len = queue.texts[t].len };
 
-        assert_ok(gd_queue_add(&alone, &one, 1, test_err));
+        assert_ok(gd_queue_add(&alone, &one, 1, 0, test_err));
         assert_ok(gd_queue_run(&alone, test_err));
         assert_memory_equal(alone.results[0], queue.results[t], sizeof(float));
         gd_queue_clear(&alone);
@@ -231,7 +231,7 @@ static void an_item_larger_than_a_batch_is_split(void **state)
     (void)state;
     for (uint32_t i = 0; i < 7; i++)
         answers[i] = make_text(1, 40, i + 1, 20);
-    assert_ok(gd_queue_add(&queue, answers, 7, test_err)); /* 180 rows */
+    assert_ok(gd_queue_add(&queue, answers, 7, 0, test_err)); /* 180 rows */
     add(&queue, 2, 10, 9, 5);
     for (size_t batch = 1; batch <= 3; batch++) { /* 3, 3 and 1 answers */
         assert_false(queue.items[0].done);
@@ -260,7 +260,7 @@ static void places_fill_a_batch(void **state)
     for (size_t i = 0; i < text.len; i++)
         text.data[i] = i % 2 ? text.data[5] : text.data[i];
     for (size_t i = 0; i < 24; i++)
-        assert_ok(gd_queue_add(&queue, &text, 1, test_err)); /* 20 rows for all, 10 places for each */
+        assert_ok(gd_queue_add(&queue, &text, 1, 0, test_err)); /* 20 rows for all, 10 places for each */
     for (size_t batch = 1; batch <= 3; batch++) {
         assert_ok(gd_queue_run(&queue, test_err));
         assert_int_equal(queue.oldest, batch < 3 ? batch * 10 : 24);

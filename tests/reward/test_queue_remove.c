@@ -30,7 +30,7 @@ static void add(gd_queue *queue, size_t number, size_t count)
             ids[t][i] = (uint32_t)(3 + number % 3 + i * 13 + (i > 4 ? t + number : 0));
         texts[t] = (gd_ids){ .data = ids[t], .len = len };
     }
-    assert_ok(gd_queue_add(queue, texts, count, test_err));
+    assert_ok(gd_queue_add(queue, texts, count, 0, test_err));
 }
 
 static size_t texts_of(size_t number) { return 1 + number % 4; }

@@ -103,7 +103,7 @@ static void training_open(struct training *t, const char *run)
     read_options(t);
     parts.plan = t->plan;
     parts.weights = t->weights;
-    parts.head = &t->tuning.head_view;
+    parts.over.head = &t->tuning.head_view;
     parts.learning = &t->tuning.learning;
     assert_ok(gd_backend_find(&parts.backend, "cpu", GD_F32, test_err));
     assert_ok(gd_engine_open(&t->engine, &parts, test_err));
