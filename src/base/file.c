@@ -251,3 +251,15 @@ char *gd_path_join(const char *dir, const char *name)
     memcpy(path + d + 1, name, n + 1);
     return path;
 }
+
+const char *gd_path_last(const char *path, size_t *len)
+{
+    const char *end = path + strlen(path), *start;
+
+    while (end > path + 1 && end[-1] == '/')
+        end--;
+    for (start = end; start > path && start[-1] != '/';)
+        start--;
+    *len = (size_t)(end - start);
+    return start;
+}

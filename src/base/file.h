@@ -67,4 +67,7 @@ gd_status gd_dir_there(bool *there, const char *path, gd_error *err);
 /* dir + "/" + name, freed with gd_free; NULL without memory. */
 char *gd_path_join(const char *dir, const char *name);
 
+/* The last part of a path, without slashes after it, of *len bytes. */
+const char *gd_path_last(const char *path, size_t *len);
+
 #endif

@@ -30,8 +30,8 @@ int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
 int cli_merge(const cli_settings *settings);
 int cli_train(const cli_settings *settings);
-#define CLI_EVAL_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* NAME in --eval NAME=FILE */
-int cli_train_plan(const cli_settings *settings); /* what inspect prints of a run */
+#define CLI_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* of NAME= in a flag's value */
+int cli_train_plan(const cli_settings *settings);                                    /* what inspect prints of a run */
 int cli_eval(const cli_settings *settings);
 int cli_compare(const cli_settings *settings);
 int cli_crosscheck(const cli_settings *settings);

@@ -3,6 +3,7 @@
 
 #if HAVE_MICROHTTPD
 
+#include "cli/adapters.h"
 #include "cli/run.h"
 #include "serve/server.h"
 
@@ -44,11 +45,13 @@ static size_t connections(size_t wanted)
     return most;
 }
 
-static sv_settings settings_of(const cli_settings *s)
+static sv_settings settings_of(const cli_settings *s, const cli_adapters *adapters)
 {
     return (sv_settings){
         .host = s->host ? s->host : "127.0.0.1",
         .name = s->served_name,
+        .adapters = adapters->names,
+        .adapter_count = adapters->count,
         .key_file = s->key_file,
         .cert = s->tls_cert,
         .key = s->tls_key,
@@ -107,6 +110,17 @@ static int serve(const cli_settings *s, sv_server *server)
     return sv_server_close(server, hurry) ? CLI_OK : CLI_INTERRUPTED;
 }
 
+/* The first adapter is the model's own. */
+static gd_status open_model(gd_model **model, const cli_settings *s, const cli_adapters *adapters, gd_error *err)
+{
+    gd_options options = s->options;
+
+    options.adapter = adapters->dirs[0];
+    options.more_adapters = adapters->dirs + 1;
+    options.more_adapter_count = adapters->count ? adapters->count - 1 : 0;
+    return gd_model_open(model, &options, err);
+}
+
 static int open_and_serve(const cli_settings *s, gd_model *model, const sv_settings *settings)
 {
     gd_error err = { GD_OK, "" };
@@ -130,16 +144,19 @@ int cli_serve(const cli_settings *s)
     gd_model *model = NULL;
     sv_settings settings;
     const cli_run run = { .settings = s };
+    static cli_adapters adapters;
     int wrong = cli_run_only_flags(s, "serve");
     gd_status rc;
 
-    settings = settings_of(s);
+    if (!wrong)
+        wrong = cli_adapters_read(&adapters, &s->adapters);
+    settings = settings_of(s, &adapters);
     if (!wrong)
         wrong = read_port(s->port, &settings.port);
     if (wrong)
         return wrong;
     watch_signals();
-    rc = gd_model_open(&model, &s->options, &err);
+    rc = open_model(&model, s, &adapters, &err);
     if (rc)
         return cli_fail(rc, &err);
     cli_run_notes(&run, model);

@@ -90,7 +90,7 @@ static void put_reading(const cli_settings *settings, const char *input)
 static const char *data_of(const cli_settings *settings)
 {
     const char *data = settings->evals.count ? settings->evals.values[0] : settings->train.train;
-    const size_t name = settings->evals.count ? strspn(data, CLI_EVAL_NAME) : 0;
+    const size_t name = settings->evals.count ? strspn(data, CLI_NAME) : 0;
 
     data += name && data[name] == '=' ? name + 1 : 0;
     return strcmp(data, "-") ? data : "FILE"; /* standard input is read by now */

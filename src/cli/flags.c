@@ -22,7 +22,12 @@ const cli_flag cli_flags[] = {
       AT(options.model), CLI_TEXT, OPENS | CLI_CMD_TRAIN },
     { "adapter", "DIR",
       "a PEFT LoRA adapter to apply to the model: a directory, or org/name in the local Hugging Face cache",
-      AT(options.adapter), CLI_TEXT, OPENS },
+      AT(options.adapter), CLI_TEXT, OPENS & ~CLI_CMD_SERVE },
+    { "adapter", "[NAME=]DIR",
+      "a PEFT LoRA adapter to apply to the model; may be given several times, then each has a NAME by which requests "
+      "ask "
+      "for it, else the folder's, and those that ask for none get the first",
+      AT(adapters), CLI_LIST, CLI_CMD_SERVE },
     { "train", "FILE",
       "learn from the preferences in FILE, compressed or not; it may be - (standard input) or a pattern such as "
       "'data/*.jsonl'",

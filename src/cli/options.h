@@ -58,6 +58,7 @@ typedef struct cli_settings {
     const char *left, *right, *right_model, *right_adapter, *save, *against; /* crosscheck */
     size_t first_texts;
     const char *host, *port, *served_name, *key_file, *tls_cert, *tls_key; /* serve */
+    cli_list adapters;
     size_t max_queue, max_body, max_connections, timeout;
     gd_number min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;

@@ -102,7 +102,7 @@ static int set_at(struct reading *r, const cli_flag *flag, const gd_yaml_node *k
     return cli_set(&unused, flag, text, &place);
 }
 
-static bool is_set_name(const char *name) { return *name && !name[strspn(name, CLI_EVAL_NAME)]; }
+static bool is_set_name(const char *name) { return *name && !name[strspn(name, CLI_NAME)]; }
 
 /* A list of files, or a mapping of names to files. */
 static int set_list(struct reading *r, const cli_flag *flag, const gd_yaml_node *key)

@@ -120,6 +120,25 @@ static void write_adapter(gd_buf *b, const gd_model *model)
     close_with(b, "},");
 }
 
+static void write_more_adapters(gd_buf *b, const gd_model *model)
+{
+    if (!model->more_count)
+        return;
+    gd_buf_str(b, "\"more_adapters\":[");
+    for (size_t i = 0; i < model->more_count; i++) {
+        const gd_adapted *own = &model->more[i];
+
+        gd_buf_str(b, "{");
+        text_field(b, "path", own->dir);
+        text_field(b, "base", gd_adapter_base(own->adapter));
+        size_field(b, "rank", adapter_rank(own->adapter));
+        size_field(b, "modules", gd_adapter_count(own->adapter));
+        size_field(b, "max_length", own->encoder.max_length);
+        close_with(b, i + 1 < model->more_count ? "}," : "}");
+    }
+    gd_buf_str(b, "],");
+}
+
 /* As the file has it, whatever its members are. */
 static void write_trained(gd_buf *b, const gd_model *model)
 {
@@ -372,6 +391,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_sizes(b, model);
     write_head(b, model);
     write_adapter(b, model);
+    write_more_adapters(b, model);
     write_trained(b, model);
     text_field(b, "tokenizer", gd_tokenizer_kind(model->encoder.tokenizer));
     size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));

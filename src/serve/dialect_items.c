@@ -12,7 +12,7 @@ enum { NAME_ROOM = 96 };
 bool sv_find_adapter(const sv_exchange *x, const char *name, size_t *adapter)
 {
     for (size_t i = 0; i < x->info->adapter_count; i++) {
-        if (strcmp(name, x->info->adapters[i]) != 0)
+        if (strcmp(name, x->info->adapters[i].name) != 0)
             continue;
         *adapter = i + 1;
         return true;
@@ -32,10 +32,7 @@ bool sv_read_model(sv_exchange *x)
                      x->info->name);
 }
 
-const char *sv_model_name(const sv_exchange *x)
-{
-    return x->adapter ? x->info->adapters[x->adapter - 1] : x->info->name;
-}
+const char *sv_model_name(const sv_exchange *x) { return x->adapter ? sv_adapter_of(x)->name : x->info->name; }
 
 /* ---- texts and ids ---- */
 

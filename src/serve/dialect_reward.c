@@ -294,13 +294,12 @@ static void put_name(gd_buf *out, const char *name, const char *value)
 static void write_answer(sv_exchange *x)
 {
     const struct state *s = x->state;
-    const size_t adapter = x->adapter;
 
     gd_buf_str(&x->answer, "{\"object\":\"reward\",\"model\":");
     sv_put_string(&x->answer, x->info->name);
-    put_name(&x->answer, "adapter", adapter ? x->info->adapters[adapter - 1] : NULL);
+    put_name(&x->answer, "adapter", sv_adapter_of(x)->name);
     put_name(&x->answer, "model_hash", x->info->model_hash);
-    put_name(&x->answer, "adapter_hash", adapter ? NULL : x->info->adapter_hash);
+    put_name(&x->answer, "adapter_hash", sv_adapter_of(x)->hash);
     gd_buf_str(&x->answer, ",\"results\":[");
     for (size_t i = 0; i < x->items.count; i++)
         if (!put_result(x, s->kinds[i], i))

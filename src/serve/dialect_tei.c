@@ -147,6 +147,16 @@ static void put_names(gd_buf *out, const char *before, const char *const *names,
 }
 
 /* The members of TEI, then those that only Guerdon has. */
+static void put_adapters(gd_buf *out, const sv_info *info)
+{
+    gd_buf_str(out, ",\"adapters\":[");
+    for (size_t i = 0; i < info->adapter_count; i++) {
+        gd_buf_str(out, i ? "," : "");
+        sv_put_string(out, info->adapters[i].name);
+    }
+    gd_buf_str(out, "]");
+}
+
 static void write_info(sv_exchange *x)
 {
     const sv_info *info = x->info;
@@ -160,8 +170,8 @@ static void write_info(sv_exchange *x)
     gd_buf_printf(out, ",\"max_input_length\":%zu,\"max_client_batch_size\":%zu", info->max_length, info->max_items);
     put_name(out, ",\"version\":", info->version);
     put_name(out, ",\"numerics\":", info->numerics);
-    put_name(out, ",\"adapter_sha\":", info->adapter_hash);
-    put_names(out, ",\"adapters\":[", info->adapters, info->adapter_count);
+    put_name(out, ",\"adapter_sha\":", info->own.hash);
+    put_adapters(out, info);
     put_names(out, ",\"labels\":[", info->label_names, info->label_count);
     gd_buf_printf(out, ",\"conversations\":%s,\"steps\":%s,\"batch_invariant\":true}",
                   info->has_chat ? "true" : "false", info->has_steps ? "true" : "false");

@@ -64,6 +64,24 @@ gd_item *sv_items(sv_exchange *x, size_t count)
     return items;
 }
 
+const sv_adapter *sv_adapter_of(const sv_exchange *x)
+{
+    return x->adapter ? &x->info->adapters[x->adapter - 1] : &x->info->own;
+}
+
+/* The items are in the exchange's own memory: sv_items(). */
+bool sv_read(sv_exchange *x)
+{
+    gd_item *items;
+
+    if (!x->dialect->read(x))
+        return false;
+    items = (gd_item *)x->items.items;
+    for (size_t i = 0; i < x->items.count; i++)
+        items[i].adapter = sv_adapter_of(x)->number;
+    return true;
+}
+
 /* The sentence ends so; elsewhere in it, the words may be the client's. */
 static bool is_of_model(const char *error)
 {

@@ -10,16 +10,25 @@
 #include "base/json.h"
 #include "guerdon.h"
 
+/* An adapter of the model, or the model without one. */
+typedef struct sv_adapter {
+    const char *name;  /* by which it is asked for; NULL: it has none */
+    const char *hash;  /* NULL: there is no adapter */
+    size_t number;     /* gd_item.adapter */
+    size_t max_length; /* tokens of a text */
+} sv_adapter;
+
 /* What the server knows of its model. */
 typedef struct sv_info {
-    const char *name;            /* under which it is served */
-    const char *const *adapters; /* [adapter_count] names */
+    const char *name;           /* under which it is served */
+    sv_adapter own;             /* number 0: that of requests which name none */
+    const sv_adapter *adapters; /* [adapter_count] all that have names */
     size_t adapter_count;
     size_t max_length;              /* tokens of a text */
     size_t max_items;               /* of one request */
     const char *const *label_names; /* [label_count] */
     size_t label_count;
-    const char *model_hash, *adapter_hash; /* the latter NULL without an adapter */
+    const char *model_hash;
     const char *version, *numerics, *precision;
     bool has_chat; /* a chat format is known: conversations can be scored */
     bool has_steps;
@@ -33,7 +42,7 @@ typedef struct sv_exchange {
     const char *path;
     struct sv_server *server; /* of no use to a dialect of clients */
     json_t *body;             /* an object, or NULL: the request has no body */
-    size_t adapter;           /* 0: what the model was opened with; i + 1: info->adapters[i] */
+    size_t adapter;           /* 0: the request names none; i + 1: info->adapters[i] */
     gd_items items;           /* what to score; without any, write() is called at once */
     void *state;              /* the dialect's own, from sv_alloc() */
     gd_arena memory;          /* lives until the answer has gone */
@@ -46,7 +55,7 @@ typedef struct sv_exchange {
 typedef struct sv_dialect {
     const char *name;              /* a label in metrics */
     int busy;                      /* the status that its clients expect where too much waits: 503 or 429 */
-    bool (*read)(sv_exchange *x);  /* makes the items; false: sv_refuse() has made the answer */
+    bool (*read)(sv_exchange *x);  /* for sv_read(): makes the items; false: sv_refuse() has made the answer */
     void (*write)(sv_exchange *x); /* the answer, from the results; it may call sv_refuse() */
     void (*fail)(sv_exchange *x, int status, const char *sentence); /* the answer where something is wrong */
 } sv_dialect;
@@ -59,6 +68,12 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...) __attribute_
 
 /* The same for want of memory. */
 bool sv_refuse_memory(sv_exchange *x);
+
+/* Makes the items, each for the adapter that the request names; false: the answer says why not. */
+bool sv_read(sv_exchange *x);
+
+/* The adapter that the request gets. */
+const sv_adapter *sv_adapter_of(const sv_exchange *x);
 
 /* For read(): what is asked for needs no body, and nothing is scored. */
 bool sv_read_nothing(sv_exchange *x);

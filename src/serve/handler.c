@@ -365,7 +365,7 @@ static bool start(struct request *r, bool has_body)
         if (!r->refused)
             refuse(r, 503, "the server is closing");
     }
-    if (r->refused || (has_body && !parse(r)) || !r->x.dialect->read(&r->x))
+    if (r->refused || (has_body && !parse(r)) || !sv_read(&r->x))
         return true;
     if (r->x.items.count) {
         ask(r);

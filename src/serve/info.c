@@ -3,6 +3,7 @@
 
 #include "base/dir.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/sha256.h"
 
@@ -95,17 +96,12 @@ static const char *own(sv_server *server, const char *text)
     return text ? gd_arena_strndup(&server->memory, text, strlen(text)) : "";
 }
 
-/* The last part of a path. */
 static const char *name_of(sv_server *server, const char *path)
 {
-    size_t len = path ? strlen(path) : 0;
-    const char *start;
+    size_t len;
+    const char *last = gd_path_last(path ? path : "", &len);
 
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    for (start = path ? path + len : ""; len && start > path && start[-1] != '/';)
-        start--;
-    return gd_arena_strndup(&server->memory, start, path ? (size_t)(path + len - start) : 0);
+    return gd_arena_strndup(&server->memory, last, len);
 }
 
 static bool read_labels(sv_server *server, const json_t *labels)
@@ -120,15 +116,58 @@ static bool read_labels(sv_server *server, const json_t *labels)
     return names != NULL;
 }
 
+/* Adapter number `number`, which the model may not have: then it is the model alone. */
+static bool read_adapter(sv_server *server, sv_adapter *out, size_t number, const json_t *about)
+{
+    const char *path = text_in(about, "path");
+    const size_t longest = (size_t)json_integer_value(json_object_get(about, "max_length"));
+
+    *out = (sv_adapter){ .name = number < server->settings.adapter_count ? server->settings.adapters[number] : NULL,
+                         .hash = path ? fingerprint(&server->memory, path) : NULL,
+                         .number = number,
+                         .max_length = number ? longest : server->info.max_length };
+    return !path || out->hash;
+}
+
+static gd_status check_name(const sv_info *info, const char *name, gd_error *err)
+{
+    if (!strcmp(name, info->name))
+        return gd_fail(err, GD_EUSAGE, "an adapter has the name of the model, \"%s\": another is expected", name);
+    for (size_t i = 0; i < info->adapter_count; i++)
+        if (!strcmp(name, info->adapters[i].name))
+            return gd_fail(err, GD_EUSAGE, "two adapters have the name \"%s\": with NAME=DIR, one gets another", name);
+    return GD_OK;
+}
+
+static gd_status read_adapters(sv_server *server, const json_t *json, gd_error *err)
+{
+    const json_t *more = json_object_get(json, "more_adapters");
+    const size_t count = 1 + json_array_size(more);
+    sv_adapter *list = gd_arena_alloc(&server->memory, count, sizeof *list), one;
+    sv_info *info = &server->info;
+    gd_status rc = list ? GD_OK : gd_fail_memory(err, count * sizeof *list);
+
+    info->adapters = list;
+    for (size_t i = 0; !rc && i < count; i++) {
+        if (!read_adapter(server, &one, i, i ? json_array_get(more, i - 1) : json_object_get(json, "adapter")))
+            return gd_fail_memory(err, sizeof one);
+        if (!i)
+            info->own = one;
+        rc = one.name ? check_name(info, one.name, err) : GD_OK;
+        if (one.name)
+            list[info->adapter_count++] = one;
+    }
+    return rc;
+}
+
 static gd_status read_json(sv_server *server, const json_t *json, gd_error *err)
 {
-    const char *adapter = text_in(json_object_get(json, "adapter"), "path"), *model = text_in(json, "model");
+    const char *model = text_in(json, "model");
     const bool fp32 = text_in(json, "precision") && !strcmp(text_in(json, "precision"), "fp32");
     sv_info *info = &server->info;
 
     info->name = server->settings.name ? server->settings.name : name_of(server, model);
     info->model_hash = fingerprint(&server->memory, model ? model : ".");
-    info->adapter_hash = adapter ? fingerprint(&server->memory, adapter) : NULL;
     info->precision = fp32 ? "fp32" : "bf16";
     info->numerics = own(server, text_in(json, "numerics") ? text_in(json, "numerics") : "exact");
     info->max_length = (size_t)json_integer_value(json_object_get(json, "max_length"));
@@ -138,7 +177,7 @@ static gd_status read_json(sv_server *server, const json_t *json, gd_error *err)
     info->version = gd_version();
     if (!read_labels(server, json_object_get(json, "labels")) || !info->name || !info->model_hash || !info->numerics)
         return gd_fail_memory(err, sizeof *info);
-    return GD_OK;
+    return read_adapters(server, json, err);
 }
 
 gd_status sv_info_read(sv_server *server, const gd_model *model, gd_error *err)

@@ -41,13 +41,13 @@ static void write_metrics(sv_exchange *x)
     sv_metrics_write(&x->server->metrics, &stats, &x->answer);
 }
 
-static void put_model(gd_buf *out, const char *id, const sv_info *info, const char *parent)
+static void put_model(gd_buf *out, const char *id, size_t max_length, const char *parent)
 {
     gd_buf_str(out, "{\"id\":");
     sv_put_string(out, id);
     gd_buf_str(out, ",\"object\":\"model\",\"created\":0,\"owned_by\":\"guerdon\",\"parent\":");
     sv_put_string(out, parent);
-    gd_buf_printf(out, ",\"max_model_len\":%zu}", info->max_length);
+    gd_buf_printf(out, ",\"max_model_len\":%zu}", max_length);
 }
 
 static void write_models(sv_exchange *x)
@@ -55,10 +55,10 @@ static void write_models(sv_exchange *x)
     const sv_info *info = x->info;
 
     gd_buf_str(&x->answer, "{\"object\":\"list\",\"data\":[");
-    put_model(&x->answer, info->name, info, NULL);
+    put_model(&x->answer, info->name, info->max_length, NULL);
     for (size_t i = 0; i < info->adapter_count; i++) {
         gd_buf_str(&x->answer, ",");
-        put_model(&x->answer, info->adapters[i], info, info->name);
+        put_model(&x->answer, info->adapters[i].name, info->adapters[i].max_length, info->name);
     }
     gd_buf_str(&x->answer, "]}");
 }

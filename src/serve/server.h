@@ -11,9 +11,11 @@
 #include <stdbool.h>
 
 typedef struct sv_settings {
-    const char *host;       /* an address: "127.0.0.1", "::1", "0.0.0.0" */
-    unsigned port;          /* 0: any that is free */
-    const char *name;       /* under which the model is served; NULL: the last part of its path */
+    const char *host;            /* an address: "127.0.0.1", "::1", "0.0.0.0" */
+    unsigned port;               /* 0: any that is free */
+    const char *name;            /* under which the model is served; NULL: the last part of its path */
+    const char *const *adapters; /* [adapter_count] the names of adapters number 0, 1, ..; NULL of one that has none */
+    size_t adapter_count;
     const char *key_file;   /* NULL, or a file with the keys that clients may send, one per line */
     const char *cert, *key; /* NULL, or files for TLS */
     size_t max_queue;       /* items that wait */

@@ -16,14 +16,14 @@ PATIENCE = 60  # seconds after which a test has failed, where anything takes a m
 class Server:
     """guerdon serve on a free port, which ends with the block."""
 
-    def __init__(self, *flags, model='golden/qwen2', env=None):
+    def __init__(self, *flags, model='golden/qwen2', env=None, cwd=None):
         port = () if '--port' in flags else ('--port', '0')
         self.command = [GUERDON, 'serve', '--model', f'{DATA}/{model}', *flags, *port]
-        self.env = {**os.environ, **(env or {})}
+        self.env, self.cwd = {**os.environ, **(env or {})}, cwd
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                        env=self.env)
+                                        env=self.env, cwd=self.cwd)
         line = self.process.stdout.readline()
         found = re.fullmatch(r'listening on (https?)://(.*):(\d+)\n', line)
         if not found:

@@ -13,14 +13,13 @@
 const sv_dialect sv_health = { 0 }, sv_ping = { 0 }, sv_metrics = { 0 }, sv_models = { 0 }, sv_openapi = { 0 },
                  sv_front = { 0 };
 
-static const char *const adapters[] = { "helpful", "harmless" };
+static const sv_adapter adapters[] = { { "helpful", "a1", 1, 100 }, { "harmless", "a2", 2, 50 } };
 static const sv_info info = { .name = "rm",
                               .adapters = adapters,
                               .adapter_count = 2,
                               .max_length = 100,
                               .max_items = 4,
                               .model_hash = "m0",
-                              .adapter_hash = NULL,
                               .version = "0.3.0",
                               .numerics = "exact",
                               .precision = "bf16",
@@ -224,7 +223,7 @@ static void test_answers(void **unused)
 
         print_message("%s %s\n", good[i].path, good[i].body ? good[i].body : "");
         start(&x, good[i].path, good[i].body);
-        if (!x.dialect->read(&x))
+        if (!sv_read(&x))
             fail_msg("refused: %s", gd_buf_cstr(&x.answer));
         assert_items(&x, good[i].items);
         fill_results(&x, good[i].results);
@@ -254,7 +253,7 @@ static void test_failing_items(void **unused)
 
         print_message("%s %s\n", failing[i].path, failing[i].body);
         start(&x, failing[i].path, failing[i].body);
-        assert_true(x.dialect->read(&x));
+        assert_true(sv_read(&x));
         fill_results(&x, failing[i].results);
         x.dialect->write(&x);
         assert_answer(&x, failing[i].status, failing[i].answer);
@@ -281,7 +280,7 @@ static void test_bad_bodies(void **unused)
 
         print_message("%s %s\n", bad[i].path, bad[i].body);
         start(&x, bad[i].path, bad[i].body);
-        assert_false(x.dialect->read(&x));
+        assert_false(sv_read(&x));
         assert_answer(&x, bad[i].status, bad[i].answer);
         sv_exchange_free(&x);
         assert_int_equal(gd_mem_live(), live);
@@ -298,7 +297,7 @@ static bool try_without_memory(const struct good *g, uint64_t reading, uint64_t 
 
     start(&x, g->path, g->body);
     gd_mem_fail_from(reading);
-    read = x.dialect->read(&x);
+    read = sv_read(&x);
     gd_mem_fail_from(0);
     if (read) {
         fill_results(&x, g->results);
@@ -357,7 +356,7 @@ static void try_example(char *example)
     large.max_length = 4096;
     start(&x, path, body);
     x.info = &large;
-    if (!x.dialect->read(&x))
+    if (!sv_read(&x))
         fail_msg("refused: %s", gd_buf_cstr(&x.answer));
     assert_true(x.items.count > 0);
     sv_exchange_free(&x);
