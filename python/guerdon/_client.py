@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -197,12 +196,7 @@ class Client:
     def eval(self, input: _files.Input, *, progress: Report = None, **options: 'Unpack[EvalOptions]') -> dict[str, Any]:
         """Evaluates the model on preferences, a file of JSON lines or records: the server scores, and the figures are
         made here."""
-        from ._tools import judge
+        from ._tools import eval_items
 
-        records = _files.records(input)
-        with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
-            scores = os.path.join(folder, 'scores.jsonl')
-            _files.write_scores(scores, self.items(records, progress=progress))
-            with _files.as_path(records) as source:
-                return judge(source, scores, options)
+        return eval_items(self, input, progress, options)
 

@@ -51,7 +51,7 @@ def plain(value: Any) -> Any:
 class Items:
     """Items in the library's form, with room for their results, and the memory that they point to."""
 
-    def __init__(self, values: Iterable[Any], ids_only: bool = False) -> None:
+    def __init__(self, values: Iterable[Any], adapter: int = 0, ids_only: bool = False) -> None:
         if is_text(values) or isinstance(values, Mapping):
             raise UsageError(f'one item was given, {str(values)[:60]!r}: expected a list of items')
         self.values = list(values)
@@ -63,7 +63,7 @@ class Items:
         lib.gd_items_init_sized(self.all, ffi.sizeof('gd_items'), ffi.sizeof('gd_item'), ffi.sizeof('gd_item_result'))
         for index, value in enumerate(self.values):
             self._item(self.items[index], value, f'item {index}')
-            self.items[index].ids_only = ids_only
+            self.items[index].ids_only, self.items[index].adapter = ids_only, adapter
         self.all.count, self.all.items, self.all.results = count, self.items, self.results
 
     def _keep(self, value: Any) -> Any:

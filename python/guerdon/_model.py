@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, Iterable, Iterator, Mapping, Optional, Sequence
 
 from . import _files, _items, _results
 from ._arrays import floats
@@ -17,7 +17,7 @@ from ._options import Options
 from ._results import Item, Pairs, Ranking
 
 if TYPE_CHECKING:
-    from ._types import EvalOptions, ModelOptions, TrainOptions, Unpack
+    from ._types import EvalOptions, ModelOptions, Path, TrainOptions, Unpack
 
 Report = Optional[Callable[[Any], Any]]
 
@@ -45,16 +45,23 @@ class Model:
     `path` is a checkpoint directory, or `org/name` in the local Hugging Face cache.  Keywords are the program's flags
     (`guerdon score --help`), with _ for -: adapter, precision, threads, memory, truncate, max_length and so on.
 
+    `adapters` are further adapters over the same checkpoint, by their names: Model.adapter(name) scores with one of
+    them.  Without `adapter`, the first of them is also what the model itself scores with.
+
     Threads may share a model; their calls wait for each other.  After a fork, the child opens its own.
     """
 
-    def __init__(self, path: 'str | os.PathLike[str]', **options: 'Unpack[ModelOptions]') -> None:
+    _adapter = 0  # the number by which the library knows it
+
+    def __init__(self, path: 'str | os.PathLike[str]', *, adapters: 'Optional[Mapping[str, Path]]' = None,
+                 **options: 'Unpack[ModelOptions]') -> None:
         self._lock = threading.Lock()
         self._user: Optional[int] = None
         self._process = os.getpid()
         self.path = os.fspath(path)
         self._keywords = dict(options)
-        how = Options('gd_options', options, {'model': path})
+        more = self._name_adapters(adapters)
+        how = Options('gd_options', self._keywords, {'model': path, **({'more_adapters': more} if more else {})})
         call, out = Call(), ffi.new('gd_model **')
         call.check(lib.gd_model_open(out, how.struct, call.error))
         self._handle = out[0]
@@ -62,6 +69,23 @@ class Model:
         self.notes = _notes(self._handle)
         for note in self.notes:
             warnings.warn(note, Note, stacklevel=2)
+
+    def _name_adapters(self, adapters: 'Optional[Mapping[str, Path]]') -> 'list[Path]':
+        """Numbers them; returns those after the model's own."""
+        if not isinstance(adapters or {}, Mapping):
+            raise UsageError(f'adapters={adapters!r:.80}: expected names and directories, such as {{"harmless": "DIR"}}')
+        named = dict(adapters or {})
+        first = 0 if self._keywords.get('adapter') is None and named else 1
+        self._numbers = {name: first + i for i, name in enumerate(named)}
+        if named and not first:
+            self._keywords['adapter'] = next(iter(named.values()))
+        return list(named.values())[1 - first:]
+
+    def adapter(self, name: str) -> 'Adapted':
+        """The model with one of its adapters: the same methods, the same weights, the scores of that adapter alone."""
+        if name not in self._numbers:
+            raise UsageError(f'there is no adapter {name!r}: expected {", ".join(map(repr, self._numbers)) or "none"}')
+        return Adapted(self, name, self._numbers[name])
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[Any]:
@@ -105,7 +129,7 @@ class Model:
 
     def items(self, values: Iterable[Any], *, progress: Report = None) -> list[Item]:
         """Scores items: texts, conversations, token ids or records, with a result or an error for each."""
-        return self._run(_items.Items(values), progress)
+        return self._run(_items.Items(values, self._adapter), progress)
 
     def _run(self, items: _items.Items, progress: Report) -> list[Item]:
         call = Call(progress)
@@ -143,7 +167,7 @@ class Model:
 
     def tokenize(self, texts: Iterable[Any]) -> list[list[int]]:
         """The token ids of texts, conversations, or records with one text, as they would be scored."""
-        items = self._run(_items.Items(texts, ids_only=True), None)
+        items = self._run(_items.Items(texts, self._adapter, ids_only=True), None)
         return list(_results.single_ids(_results.whole(items)))
 
     def inspect(self) -> dict[str, Any]:
@@ -181,3 +205,36 @@ class Model:
                              'it, and give init_adapter')
         kept = {name: value for name, value in self._keywords.items() if name not in ('adapter', 'max_length')}
         return start(self.path, train, output, progress=progress, model=kept, **options)
+
+
+class Adapted(Model):
+    """A model with one of its adapters, from Model.adapter().  It is open as long as the model is."""
+
+    def __init__(self, model: Model, name: str, number: int) -> None:
+        self._model, self._name, self._adapter = model, name, number
+        self._numbers = model._numbers
+        self.path, self.notes = model.path, model.notes
+
+    def _use(self) -> ContextManager[Any]:
+        return self._model._use()
+
+    def close(self) -> None:
+        """Does nothing: the model stays open for its other adapters."""
+
+    @property
+    def closed(self) -> bool:
+        return self._model.closed
+
+    def __repr__(self) -> str:
+        return f'{self._model!r}.adapter({self._name!r})'
+
+    def eval(self, input: _files.Input, *, progress: Report = None, **options: 'Unpack[EvalOptions]') -> dict[str, Any]:
+        """Evaluates the adapter on preferences, a file of JSON lines or records."""
+        from ._tools import eval_items
+
+        return eval_items(self, input, progress, options)
+
+    def train(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """Raises UsageError: a model that is open without adapters can train."""
+        raise UsageError(f'this is the adapter {self._name!r} of {self.path}: to continue its training, open the model '
+                         'without adapters, and give init_adapter')

@@ -13,7 +13,9 @@ from ._errors import UsageError
 from ._guerdon import ffi, lib
 
 SWITCHES = {'dry_run', 'full', 'skip_unscored', 'resume', 'calibrate', 'annotate'}
-HIDDEN = {'struct_size', 'report', 'problem', 'context', 'arguments', 'eval_count', 'no_share_prefix'}
+HIDDEN = {'struct_size', 'report', 'problem', 'context', 'arguments', 'eval_count', 'no_share_prefix', 'more_adapters',
+          'more_adapter_count'}
+COUNTS = {'evals': 'eval_count', 'more_adapters': 'more_adapter_count'}
 UNITS = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 
 
@@ -84,7 +86,7 @@ class Options:
         self.kept: list[Any] = []
         for name, value in {**keywords, **fixed}.items():
             if value is not None:
-                self._set(name, value, set(keywords) - set(fixed))
+                self._set(name, value, keywords)
 
     def names(self) -> list[str]:
         """The keywords that there are."""
@@ -131,7 +133,7 @@ class Options:
         pointers = ffi.new('char *[]', [self._keep(_text(name, one)) for one in values])
         self.kept.append(pointers)
         setattr(self.struct, name, pointers)
-        self.struct.eval_count = len(values)
+        setattr(self.struct, COUNTS[name], len(values))
 
 
 def _switch(name: str, value: Any) -> int:

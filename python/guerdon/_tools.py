@@ -70,7 +70,17 @@ def train(path: 'str | os.PathLike[str]', train: _files.Input, output: 'str | os
     return call.json(status, text)
 
 
-def judge(source: str, scores: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def eval_items(scorer: Any, input: _files.Input, progress: Report, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What eval says of preferences whose items a model or a server scores."""
+    records = _files.records(input)
+    with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
+        scores = os.path.join(folder, 'scores.jsonl')
+        _files.write_scores(scores, scorer.items(records, progress=progress))
+        with _files.as_path(records) as source:
+            return _judge(source, scores, options)
+
+
+def _judge(source: str, scores: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of eval for records in a file, whose scores are in another."""
     call, text = Call(), ffi.new('char **')
     how = Options('gd_eval_options', options, {'input': source, 'from_scores': scores})
