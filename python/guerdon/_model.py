@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Callable, ContextManager, Iterable, Iterator, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Optional, Sequence
 
 from . import _files, _items, _results
 from ._arrays import floats
@@ -215,8 +215,10 @@ class Adapted(Model):
         self._numbers = model._numbers
         self.path, self.notes = model.path, model.notes
 
-    def _use(self) -> ContextManager[Any]:
-        return self._model._use()
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[Any]:
+        with self._model._use() as handle:
+            yield handle
 
     def close(self) -> None:
         """Does nothing: the model stays open for its other adapters."""

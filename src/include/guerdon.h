@@ -289,6 +289,7 @@ typedef struct gd_item_result {
     const char *const *label_names; /**< [label_count] the model's: valid until it is closed */
     float *labels;                  /**< NULL, or [count * label_count] part after part */
     uint32_t **ids; /**< NULL, or, of an item with ids_only, [count] of each part: [tokens[i]] its ids */
+    size_t kind;    /**< a gd_item_kind: the item's; of a GD_ITEM_RECORD, what its JSON is: a text, a pair or answers */
 } gd_item_result;
 
 /** Items in memory, and room for their results.  Start from gd_items_init(). */

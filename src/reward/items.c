@@ -225,7 +225,7 @@ static gd_status copy_result(const gd_items *items, gd_item_result *result, cons
 gd_status gd_items_take(const gd_items *items, const gd_scored *item, bool *failed, gd_error *err)
 {
     const char *why = item->record.problem ? item->record.problem : "the model's score is not finite";
-    gd_item_result result = { .truncated = item->truncated, .dropped = item->dropped };
+    gd_item_result result = { .truncated = item->truncated, .dropped = item->dropped, .kind = item->record.kind };
     gd_status rc = GD_OK;
 
     *failed = item->record.problem || !item->finite;

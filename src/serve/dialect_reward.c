@@ -5,12 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of each item. */
-struct state {
-    gd_item like;
-    gd_item_kind *kinds; /* of the results: what a record is, its fields say */
-};
-
 /* ---- the request ---- */
 
 static const char *const known[] = { "items", "truncate", "max_length", "adapter", "model", "user", "request_id" };
@@ -80,27 +74,12 @@ static bool read_ids(sv_exchange *x, const json_t *value, const char *name, gd_i
     return true;
 }
 
-/* A pair's fields may hold lists of answers, as in RewardBench 2; a conversation is a list of objects instead. */
-static bool is_list_of_answers(const json_t *object, const char *key)
-{
-    const json_t *first = json_array_get(json_object_get(object, key), 0);
-
-    return json_is_string(first) || json_is_array(first);
-}
-
-static gd_item_kind kind_of(const json_t *value)
-{
-    if (gd_json_has(value, "responses") || is_list_of_answers(value, "chosen") || is_list_of_answers(value, "rejected"))
-        return GD_ITEM_ANSWERS;
-    return gd_json_has(value, "chosen") || gd_json_has(value, "rejected") ? GD_ITEM_PAIR : GD_ITEM_TEXT;
-}
-
 static bool read_item(sv_exchange *x, const json_t *value, const char *name, gd_item *item)
 {
     return gd_json_has(value, "ids") ? read_ids(x, value, name, item) : sv_record(x, value, name, item);
 }
 
-static bool read_items(sv_exchange *x, struct state *s)
+static bool read_items(sv_exchange *x, const gd_item *like)
 {
     const json_t *list;
     gd_item *items;
@@ -108,18 +87,14 @@ static bool read_items(sv_exchange *x, struct state *s)
     if (!sv_list(x, "items", &list))
         return false;
     items = sv_items(x, json_array_size(list));
-    s->kinds = items ? sv_alloc(x, x->items.count, sizeof *s->kinds) : NULL;
     if (!items)
         return false;
-    if (!s->kinds)
-        return sv_refuse_memory(x);
     for (size_t i = 0; i < x->items.count; i++) {
         const json_t *value = json_array_get(list, i);
         char name[40];
 
         (void)snprintf(name, sizeof name, "items[%zu]", i);
-        items[i] = s->like;
-        s->kinds[i] = kind_of(value);
+        items[i] = *like;
         if (!read_item(x, value, name, &items[i]))
             return false;
     }
@@ -128,12 +103,9 @@ static bool read_items(sv_exchange *x, struct state *s)
 
 static bool read_body(sv_exchange *x)
 {
-    struct state *s = sv_alloc(x, 1, sizeof *s);
+    gd_item like = { 0 };
 
-    x->state = s;
-    if (!s)
-        return sv_refuse_memory(x);
-    return check_fields(x) && read_how(x, &s->like) && read_items(x, s);
+    return check_fields(x) && read_how(x, &like) && read_items(x, &like);
 }
 
 /* ---- the answer: each result as score and rank write it ---- */
@@ -169,13 +141,13 @@ static bool put_ranking(sv_exchange *x, const gd_item_result *result)
     return true;
 }
 
-static bool put_scores(sv_exchange *x, gd_item_kind kind, const gd_item_result *result)
+static bool put_scores(sv_exchange *x, const gd_item_result *result)
 {
     const float *scores = result->scores;
 
-    if (kind == GD_ITEM_ANSWERS)
+    if (result->kind == GD_ITEM_ANSWERS)
         return put_ranking(x, result);
-    if (kind == GD_ITEM_PAIR) {
+    if (result->kind == GD_ITEM_PAIR) {
         put_float(&x->answer, "chosen", scores[0]);
         put_float(&x->answer, "rejected", scores[1]);
         put_float(&x->answer, "margin", scores[0] - scores[1]);
@@ -252,11 +224,11 @@ static bool all_finite(const gd_item_result *result)
     return true;
 }
 
-static bool put_values(sv_exchange *x, gd_item_kind kind, const gd_item_result *result)
+static bool put_values(sv_exchange *x, const gd_item_result *result)
 {
-    const bool alone = kind == GD_ITEM_TEXT;
+    const bool alone = result->kind == GD_ITEM_TEXT;
 
-    if (!put_scores(x, kind, result))
+    if (!put_scores(x, result))
         return false;
     put_steps(&x->answer, alone, result);
     put_labels(&x->answer, alone, result);
@@ -268,7 +240,7 @@ static bool put_values(sv_exchange *x, gd_item_kind kind, const gd_item_result *
     return true;
 }
 
-static bool put_result(sv_exchange *x, gd_item_kind kind, size_t i)
+static bool put_result(sv_exchange *x, size_t i)
 {
     const gd_item_result *result = &x->items.results[i];
 
@@ -279,7 +251,7 @@ static bool put_result(sv_exchange *x, gd_item_kind kind, size_t i)
         gd_buf_str(&x->answer, ",\"dropped\":true");
     else if (!all_finite(result))
         put_error(&x->answer, GD_EFORMAT, "the scores, or their differences, are not finite numbers");
-    else if (!put_values(x, kind, result))
+    else if (!put_values(x, result))
         return false;
     gd_buf_str(&x->answer, "}");
     return true;
@@ -293,8 +265,6 @@ static void put_name(gd_buf *out, const char *name, const char *value)
 
 static void write_answer(sv_exchange *x)
 {
-    const struct state *s = x->state;
-
     gd_buf_str(&x->answer, "{\"object\":\"reward\",\"model\":");
     sv_put_string(&x->answer, x->info->name);
     put_name(&x->answer, "adapter", sv_adapter_of(x)->name);
@@ -302,7 +272,7 @@ static void write_answer(sv_exchange *x)
     put_name(&x->answer, "adapter_hash", sv_adapter_of(x)->hash);
     gd_buf_str(&x->answer, ",\"results\":[");
     for (size_t i = 0; i < x->items.count; i++)
-        if (!put_result(x, s->kinds[i], i))
+        if (!put_result(x, i))
             return;
     gd_buf_str(&x->answer, "]}");
 }

@@ -62,7 +62,7 @@ static bool fill_record(gd_item_result *result, gd_text json, size_t seed)
 
     assert_int_equal(gd_utf8_check(json.data, json.len), json.len);
     if (fuzz_accepted(gd_record_parse(&record, json, false, false, &why, &err), &why))
-        odd = fill(result, record.count, seed);
+        odd = fill(result, record.count, seed), result->kind = record.kind;
     else
         refuse(result, why.text);
     gd_record_free(&record);

@@ -92,6 +92,9 @@ static void a_record_is_a_line_of_a_file(void **state)
             assert_true((float)score_in(of_file[i], t) == results[i].scores[t]);
         json_decref(of_file[i]);
     }
+    assert_int_equal(results[0].kind, GD_ITEM_TEXT);
+    assert_int_equal(results[2].kind, GD_ITEM_ANSWERS);
+    assert_int_equal(results[3].kind, GD_ITEM_PAIR);
     assert_int_equal(results[2].count, 3);
     assert_int_equal(results[3].count, 2);
     assert_int_equal(results[6].status, GD_EFORMAT);
