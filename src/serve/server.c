@@ -79,6 +79,14 @@ static void free_pem(struct pem *pem)
     gd_free(pem->key);
 }
 
+/* A path is compared as it was sent: none of ours needs an escape, and an escaped one, such as %00 or %2F, may not be
+ * what a proxy in front took it for. */
+static size_t keep_escapes(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    return strlen(text);
+}
+
 /* libmicrohttpd closes the socket, but not if it fails. */
 static gd_status start_daemon(sv_server *server, int socket, const struct pem *pem, gd_error *err)
 {
@@ -92,7 +100,8 @@ static gd_status start_daemon(sv_server *server, int socket, const struct pem *p
                                       MHD_OPTION_CONNECTION_LIMIT, (unsigned)server->settings.max_connections,
                                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_BYTES,
                                       MHD_OPTION_NOTIFY_COMPLETED, sv_handled, server, MHD_OPTION_NOTIFY_CONNECTION,
-                                      sv_connected, server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+                                      sv_connected, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                                      MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_ARRAY,
                                       pem->cert ? tls : none, MHD_OPTION_END);
     if (server->daemon)
         return GD_OK;

@@ -200,7 +200,7 @@ class Guards(unittest.TestCase):
             (b'POST /health HTTP/1.1\r\nHost: t\r\nContent-Length: 0\r\nConnection: close\r\n\r\n', (405,)),
             (b'GET /get_reward HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n', (405,)),
             (b'GET /../health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n', (404,)),
-            (b'GET /health%00 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n', (0, 200, 400, 404)),
+            (b'GET /health%00 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n', (404,)),
             (b'GET /' + b'a' * 60000 + b' HTTP/1.1\r\nHost: t\r\n\r\n', (0, 400, 413, 414, 431)),
             (b'GET /health HTTP/1.1\r\nHost: t\r\nX: ' + b'a' * 60000 + b'\r\n\r\n', (0, 413, 431)),
             (b'GET /health HTTP/1.1\r\nHost: t\r\n' + b'X: y\r\n' * 9000 + b'\r\n', (0, 413, 431)),
