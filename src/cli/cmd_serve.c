@@ -5,6 +5,7 @@
 
 #include "cli/adapters.h"
 #include "cli/run.h"
+#include "serve/keys.h"
 #include "serve/server.h"
 
 #include <signal.h>
@@ -90,10 +91,22 @@ static void watch_signals(void)
     (void)signal(SIGPIPE, SIG_IGN); /* clients go away */
 }
 
+static void warn_if_exposed(const char *path)
+{
+    unsigned mode;
+
+    if (path && sv_keys_are_exposed(path, &mode))
+        cli_say("warning: %s is open to other users of this machine (mode %03o), who could use its keys; chmod 600 "
+                "leaves it to its owner",
+                path, mode);
+}
+
 static int serve(const cli_settings *s, sv_server *server)
 {
     sigset_t none;
 
+    warn_if_exposed(s->key_file);
+    warn_if_exposed(s->tls_key);
     if (sv_server_is_exposed(server))
         cli_say("warning: other machines can reach %s, and anyone who does may use the model; --api-key-file asks for "
                 "a key",

@@ -87,10 +87,11 @@ class Guards(unittest.TestCase):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
 
-    def file(self, name, text):
+    def file(self, name, text, mode=0o600):
         path = f'{self.folder.name}/{name}'
         with open(path, 'w', encoding='utf-8') as f:
             f.write(text)
+        os.chmod(path, mode)
         return path
 
     def test_keys(self):
@@ -276,6 +277,10 @@ class Guards(unittest.TestCase):
         with Server('--tls-cert', cert, '--tls-key', key) as s:
             self.assertTrue(s.tls)
             self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[1]['rewards'], scores_of(TEXTS[:1]))
+            self.assertNotIn('warning', s.end()[1])
+        os.chmod(key, 0o644)
+        with Server('--tls-cert', cert, '--tls-key', key) as s:
+            self.assertIn(f'warning: {key} is open to other users', s.end()[1])
 
     def test_bad_settings(self):
         good = self.file('good', 'a-good-key\n')
@@ -309,6 +314,26 @@ class Guards(unittest.TestCase):
             self.assertIn('warning: other machines can reach', s.end()[1])
         with Server('--host', '0.0.0.0', '--api-key-file', self.file('keys', 'a-good-key\n')) as s:
             self.assertNotIn('warning', s.end()[1])
+
+
+    def test_says_when_others_can_read_the_keys(self):
+        for mode in (0o600, 0o400, 0o700, 0o640, 0o604, 0o620, 0o601):
+            path = self.file(f'keys{mode:o}', 'a-good-key\n', mode)
+            with Server('--api-key-file', path) as s:
+                said = s.end()[1]
+            warning = (f'warning: {path} is open to other users of this machine (mode {mode:o}), who could use its keys; '
+                       'chmod 600 leaves it to its owner\n')
+            self.assertEqual(warning in said, mode & 0o77 != 0, said)
+
+    def test_keys_are_in_a_file(self):
+        """What a pipe brings, or a device, is not read."""
+        fifo = f'{self.folder.name}/fifo'
+        os.mkfifo(fifo, 0o600)
+        for path in (fifo, '/dev/null', '/dev/stdin', self.folder.name):
+            s = Server('--api-key-file', path)
+            done = subprocess.run(s.command, input='a-good-key\n', capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 3, (path, done.stderr))
+            self.assertIn(f'{path}: ', done.stderr)
 
 
 class Ends(unittest.TestCase):
