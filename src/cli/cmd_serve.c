@@ -5,7 +5,6 @@
 
 #include "cli/adapters.h"
 #include "cli/run.h"
-#include "serve/keys.h"
 #include "serve/server.h"
 
 #include <signal.h>
@@ -95,7 +94,7 @@ static void warn_if_exposed(const char *path)
 {
     unsigned mode;
 
-    if (path && sv_keys_are_exposed(path, &mode))
+    if (path && sv_file_is_exposed(path, &mode))
         cli_say("warning: %s is open to other users of this machine (mode %03o), who could use its keys; chmod 600 "
                 "leaves it to its owner",
                 path, mode);

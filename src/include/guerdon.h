@@ -168,6 +168,22 @@ GD_API gd_status gd_model_open(gd_model **out, const gd_options *options, gd_err
  */
 GD_API const char *gd_model_note(const gd_model *model, size_t i);
 
+/**
+ * What a token id stands for, as the model's vocabulary writes it.
+ *
+ * Where bytes are merged, each is written as a character, a space as U+0120 ("\u0120tea" for " tea"); where characters
+ * are, a space is U+2581.  Several tokens may make one character of a text.
+ *
+ * Unlike other functions, this one may be called while others use the model, and from several threads at once.
+ *
+ * @param token    gets the content of the token, followed by a NUL character that is not counted; valid until the model
+ *                 is closed
+ * @param special  NULL, or gets 1 if the tokenizer's files call the token special, such as those that begin and end a
+ *                 text or a turn, else 0
+ * @return GD_OK; GD_EUSAGE: no token has the id
+ */
+GD_API gd_status gd_model_token(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err);
+
 /** Frees the model.  NULL is fine. */
 GD_API void gd_model_close(gd_model *model);
 
@@ -347,6 +363,14 @@ typedef struct gd_service_options {
 #define gd_service_options_init(options) gd_service_options_init_sized((options), sizeof *(options))
 GD_API void gd_service_options_init_sized(gd_service_options *options, size_t struct_size);
 
+/** Where the time of a request went, in seconds: their sum is that from gd_service_submit() to done().  This struct
+ *  will never change. */
+typedef struct gd_service_times {
+    double waiting;    /**< until its first item had its turn */
+    double tokenizing; /**< reading its items, and making their texts into ids */
+    double computing;  /**< the rest: the batches with its texts, and those of others between them */
+} gd_service_times;
+
 /** Items to score, and whom to tell.  Start from gd_service_request_init(). */
 typedef struct gd_service_request {
     size_t struct_size;    /**< set by gd_service_request_init() */
@@ -361,6 +385,7 @@ typedef struct gd_service_request {
      *  and `why`, which is all zero with GD_OK, are valid until it returns. */
     void (*done)(void *context, gd_status rc, const gd_summary *summary, const gd_error *why);
     void *context;
+    gd_service_times *times; /**< NULL, or the caller's, filled in before done() is called */
 } gd_service_request;
 
 /** Fills *request with zeros. */

@@ -1,6 +1,7 @@
 /* service.c - requests from many threads for one model: what these threads call. */
 #include "reward/service.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
@@ -11,7 +12,7 @@
 enum { MAX_ITEMS = 65536, MAX_BYTES = 256 << 20 };
 
 static const gd_sized options_kind = GD_SIZED(gd_service_options, max_bytes);
-static const gd_sized request_kind = GD_SIZED(gd_service_request, context);
+static const gd_sized request_kind = GD_SIZED(gd_service_request, times);
 static const gd_sized stats_kind = GD_SIZED(gd_service_stats, batches);
 
 void gd_service_options_init_sized(gd_service_options *options, size_t size) { gd_sized_init(options, size); }
@@ -131,6 +132,8 @@ static gd_status read_request(const gd_service *service, gd_waiting *own, const 
         return gd_fail(err, GD_EUSAGE, "gd_service_request.done is NULL, but a function is expected");
     own->done = request.done;
     own->context = request.context;
+    own->times = request.times;
+    own->asked = gd_clock();
     own->left = own->items.count;
     own->bytes = gd_items_bytes(&own->items);
     gd_summary_init(&own->summary);

@@ -18,8 +18,11 @@ typedef struct gd_waiting {
     size_t read; /* how many items the pipeline has got, from the first; the others are not wanted if it is the count */
     size_t left; /* how many have no result, and may still get one */
     uint64_t bytes;
-    uint64_t turn;      /* of its first item */
-    gd_summary summary; /* of those that have */
+    uint64_t turn;           /* of its first item */
+    gd_summary summary;      /* of those that have */
+    double asked, begun;     /* by the clock: when it came, and when its first item was read, or 0 */
+    double tokenizing;       /* seconds */
+    gd_service_times *times; /* NULL, or the caller's */
     atomic_bool cancelled;
 } gd_waiting;
 
@@ -32,6 +35,8 @@ struct gd_service {
     gd_service_options limits;
     uint64_t batches; /* computed: the scoring thread's own, as the next */
     const gd_pipeline *scoring;
+    gd_waiting *reading; /* whose item is being made into ids, ... */
+    double since;        /* ... and since when; NULL: none is */
     pthread_t thread;
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;

@@ -4,6 +4,7 @@
  * turn, and gives their results back, in whatever order they are finished. */
 #include "reward/service.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/mem.h"
@@ -33,6 +34,14 @@ static gd_status outcome(const gd_waiting *request, bool cancelled, const gd_err
     return GD_OK;
 }
 
+static void tell_times(const gd_waiting *request)
+{
+    const double now = gd_clock(), begun = request->begun > 0 ? request->begun : now;
+    const double rest = now - begun - request->tokenizing;
+
+    *request->times = (gd_service_times){ begun - request->asked, request->tokenizing, rest > 0 ? rest : 0 };
+}
+
 /* Calls done() of each.  The requests are in no list of the service any more, and the lock is not held. */
 static void answer(gd_waiting_list *ready, const gd_error *failure)
 {
@@ -42,6 +51,8 @@ static void answer(gd_waiting_list *ready, const gd_error *failure)
         const gd_status rc = outcome(request, atomic_load(&request->cancelled), failure, &why);
 
         gd_waiting_remove(ready, request);
+        if (request->times)
+            tell_times(request);
         request->done(request->context, rc, &request->summary, &why);
         gd_free(request);
     }
@@ -88,6 +99,22 @@ static void finish_item(gd_service *service, gd_waiting *request, const gd_summa
 }
 
 /* ---- what the pipeline calls ---- */
+
+/* The pipeline makes an item into ids as soon as it has got it, and then calls for another, or asks what is wanted. */
+static void begin_reading(gd_service *service, gd_waiting *request)
+{
+    service->reading = request;
+    service->since = gd_clock();
+    if (!(request->begun > 0))
+        request->begun = service->since;
+}
+
+static void end_reading(gd_service *service)
+{
+    if (service->reading)
+        service->reading->tokenizing += gd_clock() - service->since;
+    service->reading = NULL;
+}
 
 /* Of cancelled requests, no more items are read.  The lock is held. */
 static void sweep(gd_service *service, gd_waiting_list *ready)
@@ -136,6 +163,7 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
     gd_waiting *request;
     size_t which = 0;
 
+    end_reading(service);
     pthread_mutex_lock(&service->lock);
     sweep(service, &ready);
     request = take_turn(service, &which, &ready);
@@ -144,6 +172,7 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
     *more = request != NULL;
     if (!request)
         return GD_OK;
+    begin_reading(service, request);
     if (!which)
         request->turn = service->scoring->queue.turn;
     record->owner = request;
@@ -156,6 +185,7 @@ static bool is_unwanted(void *context, const gd_record *record)
     static const gd_summary nothing;
     gd_waiting *request = record->owner;
 
+    end_reading(context);
     if (!atomic_load(&request->cancelled))
         return false;
     finish_item(context, request, &nothing);
@@ -215,6 +245,7 @@ static void fail_all(gd_service *service, const gd_error *why)
 {
     gd_waiting_list ready = { 0 };
 
+    end_reading(service);
     pthread_mutex_lock(&service->lock);
     while (service->going.first)
         make_ready(service, &service->going, service->going.first, &ready);

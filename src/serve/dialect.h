@@ -107,6 +107,13 @@ void sv_fail_sglang(sv_exchange *x, int status, const char *sentence);
 /* {"error":SENTENCE,"error_type":..}, as TEI writes it, with the statuses that it has for the same: dialect_tei.c. */
 void sv_fail_tei(sv_exchange *x, int status, const char *sentence);
 
+/* The same for a path that TEI's clients share with others, who are answered as OpenAI's are.  They wait at 429, where
+ * the others do at 503. */
+void sv_fail_shared(sv_exchange *x, bool tei, int status, const char *sentence);
+
+/* TEI's headers with sizes and times. */
+void sv_put_tei_headers(sv_exchange *x, const sv_scores *all);
+
 /* TEI's truncate and truncation_direction, its raw_scores. */
 bool sv_read_tei(sv_exchange *x, gd_item *like, bool *raw);
 
@@ -125,6 +132,6 @@ extern const sv_dialect sv_rerank;                                /* dialect_rer
 extern const sv_dialect sv_sglang_embeddings, sv_sglang_classify; /* dialect_sglang.c */
 extern const sv_dialect sv_tei_predict, sv_tei_info;              /* dialect_tei.c */
 extern const sv_dialect sv_gym, sv_gym_seed;                      /* dialect_gym.c */
-extern const sv_dialect sv_tokenize;                              /* dialect_tokenize.c */
+extern const sv_dialect sv_tokenize;                              /* dialect_tokenize.c: vLLM's, and TEI's */
 
 #endif

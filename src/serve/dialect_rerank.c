@@ -148,7 +148,8 @@ static void write_answer(sv_exchange *x)
     if (!sv_take_scores(x, is_tei(x) ? "texts" : "documents", false, &all))
         return;
     if (is_tei(x)) {
-        (void)put_sorted(x, s, &all);
+        if (put_sorted(x, s, &all))
+            sv_put_tei_headers(x, &all);
         return;
     }
     gd_buf_str(&x->answer, "{");
@@ -161,13 +162,6 @@ static void write_answer(sv_exchange *x)
                   all.all_tokens);
 }
 
-/* TEI's clients wait at 429, others at 503. */
-static void fail(sv_exchange *x, int status, const char *sentence)
-{
-    if (is_tei(x))
-        sv_fail_tei(x, status == 503 ? 429 : status, sentence);
-    else
-        sv_fail_openai(x, status, sentence);
-}
+static void fail(sv_exchange *x, int status, const char *sentence) { sv_fail_shared(x, is_tei(x), status, sentence); }
 
 const sv_dialect sv_rerank = { "rerank", 503, read_body, write_answer, fail };

@@ -1,6 +1,8 @@
 /* dialect_tei.c - Text Embeddings Inference: POST /predict, GET /info, and what its /rerank shares with them. */
+#include "base/clock.h"
 #include "serve/dialect.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +19,66 @@ void sv_fail_tei(sv_exchange *x, int status, const char *sentence)
     gd_buf_str(&x->answer, "{\"error\":");
     sv_put_string(&x->answer, sentence);
     gd_buf_printf(&x->answer, ",\"error_type\":\"%s\"}", error_type(x->status));
+}
+
+void sv_fail_shared(sv_exchange *x, bool tei, int status, const char *sentence)
+{
+    if (tei)
+        sv_fail_tei(x, status == 503 ? 429 : status, sentence);
+    else
+        sv_fail_openai(x, status, sentence);
+}
+
+static size_t characters_of_text(gd_text text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += ((unsigned char)text.data[i] & 0xC0) != 0x80; /* it begins a character */
+    return count;
+}
+
+static size_t characters_of(const gd_part *part)
+{
+    size_t count = part ? characters_of_text(part->text) : 0;
+
+    for (size_t i = 0; part && i < part->message_count; i++)
+        count += characters_of_text(part->messages[i].content);
+    return count;
+}
+
+/* A question counts with each of its answers, as its tokens do. */
+static size_t all_characters(const gd_items *items)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < items->count; i++) {
+        const gd_item *item = &items->items[i];
+
+        count += characters_of(item->prompt) * item->part_count;
+        for (size_t k = 0; k < item->part_count; k++)
+            count += characters_of(&item->parts[k]);
+    }
+    return count;
+}
+
+static void put_milliseconds(sv_exchange *x, const char *name, double seconds)
+{
+    sv_put_header(x, name, "%" PRIu64, (uint64_t)(1000 * seconds));
+}
+
+void sv_put_tei_headers(sv_exchange *x, const sv_scores *all)
+{
+    const double whole = gd_clock() - x->arrived;
+
+    sv_put_header(x, "x-compute-type", "%s", x->info->compute);
+    put_milliseconds(x, "x-compute-time", whole);
+    sv_put_header(x, "x-compute-characters", "%zu", all_characters(&x->items));
+    sv_put_header(x, "x-compute-tokens", "%zu", all->all_tokens);
+    put_milliseconds(x, "x-total-time", whole);
+    put_milliseconds(x, "x-tokenization-time", x->times.tokenizing);
+    put_milliseconds(x, "x-queue-time", x->times.waiting);
+    put_milliseconds(x, "x-inference-time", x->times.computing);
 }
 
 bool sv_read_tei(sv_exchange *x, gd_item *like, bool *raw)
@@ -126,6 +188,7 @@ static void write_predict(sv_exchange *x)
         gd_buf_str(&x->answer, ",\"label\":\"LABEL_0\"}]");
     }
     gd_buf_str(&x->answer, s->alone ? "" : "]");
+    sv_put_tei_headers(x, &all);
 }
 
 const sv_dialect sv_tei_predict = { "tei_predict", 429, read_predict, write_predict, sv_fail_tei };

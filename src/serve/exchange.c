@@ -1,6 +1,7 @@
 /* exchange.c - what all dialects do with a request. */
 #include "serve/exchange.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -24,6 +25,7 @@ bool sv_refuse(sv_exchange *x, int status, const char *format, ...)
     x->status = status;
     gd_buf_clear(&x->answer);
     x->content_type = "application/json";
+    x->headers = NULL;
     x->policy = NULL;
     x->dialect->fail(x, status, sentence);
     return false;
@@ -82,6 +84,23 @@ bool sv_read(sv_exchange *x)
     return true;
 }
 
+void sv_put_header(sv_exchange *x, const char *name, const char *format, ...)
+{
+    char value[64];
+    sv_header *header = sv_alloc(x, 1, sizeof *header);
+    va_list values;
+
+    va_start(values, format);
+    (void)vsnprintf(value, sizeof value, format, values);
+    va_end(values);
+    if (header)
+        *header = (sv_header){ name, gd_arena_strndup(&x->memory, value, strlen(value)), x->headers };
+    if (header && header->value)
+        x->headers = header;
+    else
+        x->answer.failed = true;
+}
+
 /* The sentence ends so; elsewhere in it, the words may be the client's. */
 static bool is_of_model(const char *error)
 {
@@ -115,7 +134,7 @@ void sv_fail_openai(sv_exchange *x, int status, const char *sentence)
 
 void sv_exchange_init(sv_exchange *x, const sv_info *info, const sv_dialect *dialect, const char *path)
 {
-    *x = (sv_exchange){ .info = info, .dialect = dialect, .path = path, .status = 200 };
+    *x = (sv_exchange){ .info = info, .dialect = dialect, .path = path, .status = 200, .arrived = gd_clock() };
     x->content_type = "application/json";
     gd_items_init(&x->items);
 }

@@ -30,9 +30,18 @@ typedef struct sv_info {
     size_t label_count;
     const char *model_hash;
     const char *version, *numerics, *precision;
+    const char *compute; /* what computes: "cpu" or "gpu" */
+    const gd_model *model;
+    gd_status (*token)(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err);
     bool has_chat; /* a chat format is known: conversations can be scored */
     bool has_steps;
 } sv_info;
+
+/* A header that an answer has, beside those of every answer. */
+typedef struct sv_header {
+    const char *name, *value;
+    struct sv_header *next;
+} sv_header;
 
 struct sv_server;
 
@@ -45,10 +54,13 @@ typedef struct sv_exchange {
     size_t adapter;           /* 0: the request names none; i + 1: info->adapters[i] */
     gd_items items;           /* what to score; without any, write() is called at once */
     void *state;              /* the dialect's own, from sv_alloc() */
+    double arrived;           /* when the body was there, by the clock */
+    gd_service_times times;   /* since then, for its scores */
     gd_arena memory;          /* lives until the answer has gone */
     int status;               /* 200 unless sv_refuse() was called */
     gd_buf answer;
     const char *content_type; /* application/json unless write() changes it */
+    sv_header *headers;       /* from sv_put_header() */
     const char *policy;       /* what a page may load: Content-Security-Policy; or NULL */
 } sv_exchange;
 
@@ -84,6 +96,9 @@ void sv_put_string(gd_buf *out, const char *text);
 /* Room for so many items and their results, or sv_refuse() if the server accepts no more than info->max_items. The
  * items are written through the pointer that is returned, as many; NULL: refused. */
 gd_item *sv_items(sv_exchange *x, size_t count);
+
+/* Adds a header to the answer; without memory, there is none. */
+void sv_put_header(sv_exchange *x, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The status for an item that failed: 400 (its text or its form is wrong), 500 (the model's score is not finite). */
 int sv_item_status(const gd_item_result *result);

@@ -275,6 +275,7 @@ static void ask(struct request *r)
     scoring.items = &r->x.items;
     scoring.done = on_done;
     scoring.context = r;
+    scoring.times = &r->x.times;
     r->asked = gd_clock();
     MHD_suspend_connection(r->connection);
     rc = submit(r->server, &scoring, &ticket, &err);
@@ -313,6 +314,8 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
 
     add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, r->x.content_type);
     add_header(response, "X-Content-Type-Options", "nosniff");
+    for (const sv_header *h = r->x.headers; h; h = h->next)
+        add_header(response, h->name, h->value);
     if (r->x.policy)
         add_header(response, "Content-Security-Policy", r->x.policy);
     if (status == 429 || status == 503)
@@ -360,6 +363,7 @@ static bool enter(sv_server *server)
 static bool start(struct request *r, bool has_body)
 {
     r->started = true;
+    r->x.arrived = gd_clock();
     if (!enter(r->server)) {
         r->close = true;
         if (!r->refused)

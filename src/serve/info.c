@@ -164,10 +164,13 @@ static gd_status read_json(sv_server *server, const json_t *json, gd_error *err)
 {
     const char *model = text_in(json, "model");
     const bool fp32 = text_in(json, "precision") && !strcmp(text_in(json, "precision"), "fp32");
+    const char *backend = text_in(json, "backend");
     sv_info *info = &server->info;
 
     info->name = server->settings.name ? server->settings.name : name_of(server, model);
     info->model_hash = fingerprint(&server->memory, model ? model : ".");
+    info->compute = backend && !strcmp(backend, "cpu") ? "cpu" : "gpu";
+    info->token = gd_model_token;
     info->precision = fp32 ? "fp32" : "bf16";
     info->numerics = own(server, text_in(json, "numerics") ? text_in(json, "numerics") : "exact");
     info->max_length = (size_t)json_integer_value(json_object_get(json, "max_length"));
@@ -188,6 +191,7 @@ gd_status sv_info_read(sv_server *server, const gd_model *model, gd_error *err)
 
     if (!rc)
         rc = gd_json_parse(&json, text, strlen(text), "the description of the model", err);
+    server->info.model = model;
     if (!rc)
         rc = read_json(server, json, err);
     json_decref(json);

@@ -7,7 +7,6 @@
 #include "base/sha256.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 enum { FILE_LIMIT = 64 << 10, LEAST = 8, MOST = 4096 };
 
@@ -63,16 +62,6 @@ gd_status sv_keys_read(sv_keys *keys, const char *path, gd_error *err)
     explicit_bzero(data, len);
     gd_free(data);
     return rc;
-}
-
-bool sv_keys_are_exposed(const char *path, unsigned *mode)
-{
-    struct stat st;
-
-    if (stat(path, &st))
-        return false;
-    *mode = st.st_mode & 0777;
-    return (*mode & 077) != 0;
 }
 
 bool sv_keys_allow(const sv_keys *keys, const char *authorization)

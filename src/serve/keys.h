@@ -18,9 +18,6 @@ typedef struct sv_keys {
  * passed over. */
 gd_status sv_keys_read(sv_keys *keys, const char *path, gd_error *err);
 
-/* Whether others than the owner of a file may read it, or write to it; then *mode is its permissions. */
-bool sv_keys_are_exposed(const char *path, unsigned *mode);
-
 /* Whether the value of a header Authorization, which may be NULL, is "Bearer" and one of the keys.  The time that it
  * takes says nothing of the keys. */
 bool sv_keys_allow(const sv_keys *keys, const char *authorization);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -187,6 +188,16 @@ const char *sv_server_url(const sv_server *server) { return server->url; }
 bool sv_server_is_exposed(const sv_server *server)
 {
     return !server->keys.count && !sv_is_loopback(server->settings.host);
+}
+
+bool sv_file_is_exposed(const char *path, unsigned *mode)
+{
+    struct stat st;
+
+    if (stat(path, &st))
+        return false;
+    *mode = st.st_mode & 0777;
+    return (*mode & 077) != 0;
 }
 
 /* Waits until no request is under way, or `hurry` says so, which may be NULL. */

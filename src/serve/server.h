@@ -35,6 +35,9 @@ const char *sv_server_url(const sv_server *server);
 /* Whether it is reached from other machines and asks no key. */
 bool sv_server_is_exposed(const sv_server *server);
 
+/* Whether others than the owner of a file, of keys, may read it or write to it; then *mode is its permissions. */
+bool sv_file_is_exposed(const char *path, unsigned *mode);
+
 /* Stops listening, answers what was accepted, and closes the server.  `hurry`, if not NULL, is asked now and then: once
  * it returns true, what still waits is cancelled.  Returns whether all was answered. */
 bool sv_server_close(sv_server *server, bool (*hurry)(void));

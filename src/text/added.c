@@ -13,6 +13,7 @@ void gd_added_free(gd_added *added)
         gd_free(added->tokens[i].own);
     gd_added_list_free(&added->list);
     gd_free(added->tokens);
+    gd_free(added->by_id);
     gd_free(added->raw.sorted);
     gd_free(added->normalized.sorted);
     *added = (gd_added){ 0 };
@@ -34,6 +35,23 @@ const gd_added_token *gd_added_by_content(const gd_added *added, const char *con
             first = (size_t)(token - added->tokens) + 1;
         else
             end = (size_t)(token - added->tokens);
+    }
+    return NULL;
+}
+
+const gd_added_token *gd_added_by_id(const gd_added *added, uint32_t id)
+{
+    size_t first = 0, end = added->count;
+
+    while (first < end) {
+        const size_t mid = first + (end - first) / 2;
+
+        if (added->by_id[mid]->id == id)
+            return added->by_id[mid];
+        if (added->by_id[mid]->id < id)
+            first = mid + 1;
+        else
+            end = mid;
     }
     return NULL;
 }

@@ -38,8 +38,9 @@ typedef struct gd_added {
     gd_added_list list;     /* what the files say */
     gd_added_token *tokens; /* sorted by content */
     size_t count;
-    gd_added_set raw;        /* found in the original text */
-    gd_added_set normalized; /* found in the normalized text between those */
+    const gd_added_token **by_id; /* [count] sorted by id */
+    gd_added_set raw;             /* found in the original text */
+    gd_added_set normalized;      /* found in the normalized text between those */
 } gd_added;
 
 void gd_added_free(gd_added *added);
@@ -58,6 +59,9 @@ gd_status gd_added_make(gd_added *added, const gd_added_parts *parts, gd_error *
 
 /* The token with this content, or NULL. */
 const gd_added_token *gd_added_by_content(const gd_added *added, const char *content, size_t len);
+
+/* The token with this id, or NULL. */
+const gd_added_token *gd_added_by_id(const gd_added *added, uint32_t id);
 
 /* A match: the id replaces the text from..to. */
 typedef struct gd_added_match {

@@ -32,6 +32,13 @@ static int by_pattern(const void *a, const void *b)
     return compare(x->s, x->len, y->s, y->len);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const gd_added_token *x = *(const gd_added_token *const *)a, *y = *(const gd_added_token *const *)b;
+
+    return (x->id > y->id) - (x->id < y->id);
+}
+
 /* ---- the flags ---- */
 
 /* The declarations of one token, in order. */
@@ -279,7 +286,8 @@ gd_status gd_added_make(gd_added *added, const gd_added_parts *parts, gd_error *
         return GD_OK;
     sorted = gd_alloc(list->count, sizeof *sorted);
     added->tokens = gd_alloc_zero(list->count, sizeof *added->tokens);
-    if (!sorted || !added->tokens) {
+    added->by_id = gd_alloc(list->count, sizeof *added->by_id);
+    if (!sorted || !added->tokens || !added->by_id) {
         gd_free(sorted);
         return gd_fail_memory(err, list->count * sizeof *added->tokens);
     }
@@ -289,5 +297,8 @@ gd_status gd_added_make(gd_added *added, const gd_added_parts *parts, gd_error *
     make_tokens(added, sorted);
     gd_free(sorted);
     rc = number(added, parts, err);
+    for (size_t i = 0; i < added->count; i++)
+        added->by_id[i] = &added->tokens[i];
+    qsort(added->by_id, added->count, sizeof *added->by_id, by_id);
     return rc ? rc : make_sets(added, parts, err);
 }

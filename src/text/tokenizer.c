@@ -70,16 +70,24 @@ bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_
     return true;
 }
 
+bool gd_tokenizer_look_up(const gd_tokenizer *tokenizer, uint32_t id, gd_text *content, bool *special)
+{
+    const gd_added_token *added = gd_added_by_id(&tokenizer->added, id);
+    const uint32_t token = added ? GD_NO_TOKEN : gd_vocab_by_id(&tokenizer->bpe.vocab, id);
+
+    if (!added && token == GD_NO_TOKEN)
+        return false;
+    *content = added ? (gd_text){ added->content, added->len } : gd_vocab_content(&tokenizer->bpe.vocab, token);
+    *special = added && added->special;
+    return true;
+}
+
 const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
 {
-    const gd_vocab *vocab = &tokenizer->bpe.vocab;
-    const uint32_t token = gd_vocab_by_id(vocab, id);
+    gd_text content;
+    bool special;
 
-    for (size_t i = 0; token == GD_NO_TOKEN && i < tokenizer->added.count; i++) {
-        if (tokenizer->added.tokens[i].id == id)
-            return tokenizer->added.tokens[i].content;
-    }
-    return token == GD_NO_TOKEN ? NULL : vocab->content.data + vocab->tokens[token].content;
+    return gd_tokenizer_look_up(tokenizer, id, &content, &special) ? content.data : NULL;
 }
 
 const char *gd_tokenizer_kind(const gd_tokenizer *tokenizer)

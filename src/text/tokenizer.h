@@ -73,7 +73,11 @@ size_t gd_tokenizer_size(const gd_tokenizer *tokenizer);
  * then the vocabulary. For pad and eos. */
 bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_t *id);
 
-/* The content of an id, for messages; NULL if no token has it. Valid as long as the tokenizer. */
+/* The content of an id, and whether the files call the token special; false if no token has it. What it points to is
+ * NUL-terminated, and valid as long as the tokenizer. */
+bool gd_tokenizer_look_up(const gd_tokenizer *tokenizer, uint32_t id, gd_text *content, bool *special);
+
+/* The same for messages; NULL if no token has it. */
 const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id);
 
 /* What a user should know about the files although they can be used; each is one line. */

@@ -101,6 +101,14 @@ bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
     return true;
 }
 
+gd_text gd_vocab_content(const gd_vocab *vocab, uint32_t place)
+{
+    const uint32_t at = vocab->tokens[place].content;
+    const size_t end = place + 1 < vocab->count ? vocab->tokens[place + 1].content : vocab->content.len;
+
+    return (gd_text){ vocab->content.data + at, end - at - 1 };
+}
+
 struct key {
     const unsigned char *bytes;
     size_t len;

@@ -61,6 +61,9 @@ static inline uint32_t gd_vocab_by_id(const gd_vocab *vocab, uint32_t id)
     return id < vocab->size ? vocab->by_id[id] : GD_NO_TOKEN;
 }
 
+/* What the file has for the token at this place. */
+gd_text gd_vocab_content(const gd_vocab *vocab, uint32_t place);
+
 /* The content with each character replaced by the byte that it stands for; `bytes` has room for len.
  * Returns the number of bytes, or SIZE_MAX if a character stands for none. */
 size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len);

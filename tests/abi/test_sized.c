@@ -264,7 +264,7 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_item, ids_only);
     ENDS(gd_item_result, ids);
     ENDS(gd_service_options, max_bytes);
-    ENDS(gd_service_request, context);
+    ENDS(gd_service_request, times);
     ENDS(gd_service_stats, batches);
 }
 

@@ -25,6 +25,16 @@ static void refuse(gd_item_result *result, const char *sentence)
     result->error = gd_strdup(sentence);
 }
 
+/* Every id is a token. */
+static gd_status token_of(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err)
+{
+    (void)model, (void)err;
+    *token = (gd_text){ "token", 5 };
+    if (special)
+        *special = id == 0;
+    return GD_OK;
+}
+
 /* Results of so many texts; `seed` chooses them.  True: a score is not finite. */
 static bool fill(gd_item_result *result, size_t count, size_t seed)
 {
@@ -136,6 +146,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .version = "0.0.0",
                            .numerics = "exact",
                            .precision = "bf16",
+                           .compute = "cpu",
+                           .token = token_of,
                            .has_chat = size % 3 != 0 };
     char *text = fuzz_text(data, size);
 

@@ -22,6 +22,7 @@ struct asked {
     gd_status rc;
     gd_summary summary;
     gd_error why;
+    gd_service_times times;
 };
 
 /* Answers to a prompt, one in each item. */
@@ -55,6 +56,7 @@ static inline gd_status try_to_ask(gd_service *service, struct asked *asked, siz
     request.items = &asked->items;
     request.done = on_done;
     request.context = asked;
+    request.times = &asked->times;
     return gd_service_submit(service, &request, &asked->ticket, err);
 }
 
@@ -141,6 +143,35 @@ static inline void wait_for_batch(struct gate *gate, int batch)
 }
 
 static inline void open_gate(struct gate *gate) { atomic_store(&gate->pass, 1 << 30); }
+
+static const gd_part fish = T("It is a fish, and nobody drinks it.");
+
+/* A service whose first batch has begun, and stands still. */
+struct held {
+    gd_model *model;
+    gd_service *service;
+    struct gate gate;
+    struct asked first;
+};
+
+static inline void hold(struct held *held, size_t batch_tokens, size_t max_items, size_t max_bytes)
+{
+    memset(held, 0, sizeof *held);
+    atomic_store(&answered, 0);
+    held->model = open_model("qwen2", "chatml", batch_tokens);
+    gd_engine_observe(held->model->engine, stand_still, &held->gate);
+    held->service = open_service(held->model, max_items, max_bytes);
+    ask_one(held->service, &held->first, answer_to(&fish, 0));
+    wait_for_batch(&held->gate, 1);
+}
+
+static inline void let_go(struct held *held)
+{
+    open_gate(&held->gate);
+    gd_service_close(held->service, 1);
+    gd_items_free_results(&held->first.items);
+    gd_model_close(held->model);
+}
 
 /* ---- results ---- */
 

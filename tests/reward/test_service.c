@@ -2,34 +2,6 @@
  * and cancelled, and how it closes. */
 #include "tests/reward/service_case.h"
 
-static const gd_part fish = T("It is a fish, and nobody drinks it.");
-/* A service whose first batch has begun, and stands still. */
-struct held {
-    gd_model *model;
-    gd_service *service;
-    struct gate gate;
-    struct asked first;
-};
-
-static void hold(struct held *held, size_t batch_tokens, size_t max_items, size_t max_bytes)
-{
-    memset(held, 0, sizeof *held);
-    atomic_store(&answered, 0);
-    held->model = open_model("qwen2", "chatml", batch_tokens);
-    gd_engine_observe(held->model->engine, stand_still, &held->gate);
-    held->service = open_service(held->model, max_items, max_bytes);
-    ask_one(held->service, &held->first, answer_to(&fish, 0));
-    wait_for_batch(&held->gate, 1);
-}
-
-static void let_go(struct held *held)
-{
-    open_gate(&held->gate);
-    gd_service_close(held->service, 1);
-    gd_items_free_results(&held->first.items);
-    gd_model_close(held->model);
-}
-
 /* ---- together, and in order ---- */
 
 static void what_waits_is_computed_together(void **state)
@@ -445,7 +417,7 @@ struct chain {
 static void go_on(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
 {
     struct chain *chain = context;
-    const gd_service_request request = { sizeof request, &chain->items, go_on, chain };
+    const gd_service_request request = { sizeof request, &chain->items, go_on, chain, NULL };
 
     (void)summary, (void)why;
     assert_int_equal(rc, GD_OK);
@@ -477,6 +449,7 @@ static void an_answer_may_bring_the_next_request(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+
         cmocka_unit_test(what_waits_is_computed_together),
         cmocka_unit_test(a_small_request_does_not_wait_for_a_large_one),
         cmocka_unit_test(a_late_request_has_its_turn_at_once),

@@ -4,6 +4,8 @@
  * the whole answer; bad_bodies.def what is refused, and in which words.  In both, ' stands for ". */
 #include "tests/check.h"
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "data/record.h"
 #include "serve/dialect.h"
@@ -15,6 +17,21 @@ const sv_dialect sv_health = { 0 }, sv_ping = { 0 }, sv_metrics = { 0 }, sv_mode
                  sv_front = { 0 };
 
 static const sv_adapter adapters[] = { { "helpful", "a1", 1, 100 }, { "harmless", "a2", 2, 50 } };
+
+/* A model whose tokens are t0, which is special, to t999. */
+static gd_status token_of(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err)
+{
+    static char content[8];
+
+    (void)model;
+    if (id > 999)
+        return gd_fail(err, GD_EUSAGE, "no token of the model has the id %u: its largest is 999", id);
+    *token = (gd_text){ content, (size_t)snprintf(content, sizeof content, "t%u", id) };
+    if (special)
+        *special = id == 0;
+    return GD_OK;
+}
+
 static const sv_info info = { .name = "rm",
                               .adapters = adapters,
                               .adapter_count = 2,
@@ -24,6 +41,8 @@ static const sv_info info = { .name = "rm",
                               .version = "0.3.0",
                               .numerics = "exact",
                               .precision = "bf16",
+                              .compute = "gpu",
+                              .token = token_of,
                               .has_chat = true };
 
 static const sv_dialect *find(const char *path, const char *method)
@@ -250,6 +269,83 @@ static void test_answers(void **unused)
     }
 }
 
+/* ---- TEI's headers ---- */
+
+static const char *header_of(const sv_exchange *x, const char *name)
+{
+    for (const sv_header *h = x->headers; h; h = h->next)
+        if (!strcmp(h->name, name))
+            return h->value;
+    return NULL;
+}
+
+static void assert_header(const sv_exchange *x, const char *name, const char *want)
+{
+    const char *got = header_of(x, name);
+
+    assert_non_null(got);
+    assert_string_equal(got, want);
+}
+
+/* From `before`, when the request came, to now. */
+static void assert_whole(const sv_exchange *x, const char *name, double before)
+{
+    const char *got = header_of(x, name);
+
+    assert_non_null(got);
+    assert_int_equal(strspn(got, "0123456789"), strlen(got));
+    assert_in_range(strtoull(got, NULL, 10), 5000, (uint64_t)(1000 * (gd_clock() - before)));
+}
+
+static void check_headers(const char *path, const char *body, const char *results, const char *characters,
+                          const char *tokens)
+{
+    const double before = gd_clock() - 5;
+    sv_exchange x;
+
+    start(&x, path, body);
+    assert_true(x.dialect->read(&x));
+    fill_results(&x, results);
+    x.arrived = before;
+    x.times = (gd_service_times){ .waiting = 0.0129, .tokenizing = 0.0008, .computing = 4.5 };
+    x.dialect->write(&x);
+    assert_int_equal(x.status, 200);
+    assert_header(&x, "x-compute-type", "gpu");
+    assert_header(&x, "x-compute-characters", characters);
+    assert_header(&x, "x-compute-tokens", tokens);
+    assert_header(&x, "x-queue-time", "12");
+    assert_header(&x, "x-tokenization-time", "0");
+    assert_header(&x, "x-inference-time", "4500");
+    assert_whole(&x, "x-compute-time", before);
+    assert_whole(&x, "x-total-time", before);
+    sv_exchange_free(&x);
+}
+
+static void assert_no_headers(const char *path, const char *body, const char *results)
+{
+    sv_exchange x;
+
+    start(&x, path, body);
+    assert_true(x.dialect->read(&x));
+    fill_results(&x, results);
+    x.dialect->write(&x);
+    assert_null(x.headers);
+    sv_exchange_free(&x);
+}
+
+static void test_headers(void **unused)
+{
+    (void)unused;
+    check_headers("/predict", "{'inputs':'a\xC3\xA9\xF0\x9F\x98\x80'}", "0/7", "3", "7");
+    check_headers("/predict", "{'inputs':[['ab'],['q','abc']]}", "0/7; 0/9", "6", "16");
+    check_headers("/predict", "{'inputs':[]}", "", "0", "0");
+    check_headers("/rerank", "{'query':'what','texts':['a','bc']}", "1/5,2/6", "11", "11");
+    assert_no_headers("/rerank", "{'query':'what','documents':['a','bc']}", "1/5,2/6");
+    assert_no_headers("/rerank", "{'query':'what','texts':['a','bc']}", "!ETOOLONG the text is too long");
+    assert_no_headers("/tokenize", "{'inputs':'a'}", "ids7");
+    assert_no_headers("/classify", "{'input':'a'}", "1/5");
+}
+
 /* Where a body is read, but its results are wrong, the answer says so as well. */
 static const struct failing {
     const char *path, *body, *results;
@@ -391,7 +487,7 @@ static void test_document(void **unused)
         at = next;
         examples++;
     }
-    assert_int_equal(examples, 16);
+    assert_int_equal(examples, 17);
     gd_free(text);
 }
 
@@ -399,7 +495,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),        cmocka_unit_test(test_failing_items), cmocka_unit_test(test_bad_bodies),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_document),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_document),      cmocka_unit_test(test_headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@ import json
 import math
 import unittest
 
-from serving import Server
+from serving import DATA, Server
 
 QUESTION, ANSWERS = 'Is tea hot? ', ['Yes.', 'No.', 'Now and then.']
 TEXTS = [QUESTION + answer for answer in ANSWERS]
@@ -83,6 +83,43 @@ class Routes(unittest.TestCase):
         self.assertEqual(got['usage']['prompt_tokens'], sum(map(len, ids)))
         got = self.post('/v1/score', {'query': ids[0][:2], 'items': [ids[0][2:]]})
         self.assertEqual(got['scores'], [self.texts[:1]])
+
+    def test_tokens(self):
+        """TEI's tokens are vLLM's, and those of the vocabulary."""
+        with open(f'{DATA}/golden/qwen2/tokenizer.json', encoding='utf-8') as f:
+            tokenizer = json.load(f)
+        contents = {i: content for content, i in tokenizer['model']['vocab'].items()}
+        special = {token['id']: token['content'] for token in tokenizer['added_tokens'] if token['special']}
+        texts = [*TEXTS, '', 'na\u00efve\n\U0001f600<|im_end|>"']
+        got = self.post('/tokenize', {'inputs': texts})
+        self.assertEqual(len(got), len(texts))
+        for text, tokens in zip(texts, got):
+            self.assertEqual(self.post('/tokenize', {'inputs': text}), [tokens])
+            ids = [token['id'] for token in tokens]
+            strings = [special.get(i, contents.get(i)) for i in ids]
+            self.assertEqual([(token['text'], token['special']) for token in tokens],
+                             [(string, i in special) for i, string in zip(ids, strings)])
+            vllm = self.post('/tokenize', {'prompt': text, 'return_token_strs': True})
+            self.assertEqual((vllm['tokens'], vllm['token_strs']), (ids, strings))
+        self.assertEqual([token['text'] for token in got[-1] if token['special']], ['<|im_end|>'])
+
+    def test_tei_says_what_it_took(self):
+        for path, body, characters in (('/rerank', {'query': QUESTION, 'texts': ANSWERS}, 12 * 3 + 4 + 3 + 13),
+                                       ('/predict', {'inputs': [[text] for text in TEXTS]}, sum(map(len, TEXTS)))):
+            before = self.server.metric('tokens_total')
+            status, headers, _ = self.server.ask('POST', path, body)
+            self.assertEqual((status, headers['x-compute-type']), (200, 'cpu'))
+            self.assertEqual(int(headers['x-compute-characters']), characters)
+            self.assertEqual(int(headers['x-compute-tokens']), self.server.metric('tokens_total') - before)
+            self.assertEqual(headers['x-total-time'], headers['x-compute-time'])
+            parts = sum(int(headers[f'x-{part}-time']) for part in ('tokenization', 'queue', 'inference'))
+            self.assertLessEqual(parts, int(headers['x-total-time']))
+        long = [[' '.join(str(k * i * 7919 % 997) for k in range(100))] for i in range(1, 100)]
+        headers = self.server.ask('POST', '/predict', {'inputs': long})[1]
+        self.assertGreater(int(headers['x-inference-time']), 0)
+        for path, body in (('/rerank', {'query': QUESTION, 'documents': ANSWERS}), ('/predict', {'inputs': ''}),
+                           ('/get_reward', {'query': TEXTS})):
+            self.assertFalse([name for name in self.server.ask('POST', path, body)[1] if name.endswith('-time')])
 
     def test_cuts(self):
         ids = self.post('/tokenize', {'prompt': TEXTS[0]})['tokens']
