@@ -1,44 +1,14 @@
-/* handler.c - one request after the other, as libmicrohttpd hands them over: head, body, answer. */
-#include "serve/inside.h"
+/* handler.c - one request after the other, as libmicrohttpd hands them over: from its head to its answer. */
+#include "serve/request.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "serve/cost.h"
 #include "serve/framing.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A body that is too large is read to its end, so that the client sees the answer, but no further than this many times
- * the limit. */
-enum { PATIENCE = 4 };
-
-/* The bodies of all requests together, of those that wait for their scores as well, may have so many times the limit:
- * else a thousand clients, each within its own, could fill the memory. */
-enum { BODIES = 16 };
-#define ALL_BODIES "the bodies of other requests take too much memory already"
-
-struct request {
-    sv_exchange x;
-    sv_server *server;
-    struct MHD_Connection *connection;
-    sv_watched *watched;
-    char *path;
-    gd_buf body;
-    size_t received;   /* bytes of the body, ... */
-    size_t held;       /* ... and those that were kept */
-    bool refused;      /* the answer is there before the body */
-    bool started;      /* the body has arrived, and it is counted among those under way */
-    atomic_bool ready; /* the scores, or the reason why there are none */
-    bool close;        /* the connection ends with the answer */
-    const char *allow; /* of 405 */
-    gd_status rc;
-    gd_error why;
-    double began, asked, scored;
-};
 
 /* What is not found, or not allowed, is said as most clients of such servers read it. */
 static const sv_dialect no_dialect = { .name = "none", .busy = 503, .fail = sv_fail_openai };
@@ -61,38 +31,24 @@ static const sv_route *find_route(const char *method, const char *path, const ch
     return NULL;
 }
 
-static const char *header(const struct request *r, const char *name)
+static const char *header(const sv_request *r, const char *name)
 {
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-static void refuse(struct request *r, int status, const char *sentence)
-{
-    r->refused = true;
-    (void)sv_refuse(&r->x, status, "%s", sentence);
-}
-
 /* Whether more is announced than is accepted. */
-static bool is_announced_too_large(const struct request *r)
+static bool is_announced_too_large(const sv_request *r)
 {
     const char *length = header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
     return length && strtoull(length, NULL, 10) > r->server->settings.max_body;
 }
 
-static void refuse_too_large(struct request *r)
-{
-    r->refused = true;
-    r->close = true;
-    (void)sv_refuse(&r->x, 413, "the body has more than %zu bytes, the most that is accepted",
-                    r->server->settings.max_body);
-}
-
 static bool is_plain(const char *encoding) { return !encoding || !strcasecmp(encoding, "identity"); }
 
 /* A browser says from which site's page a request comes.  Without keys, any page that someone on this machine looks at
  * could use the model; with them, it has none to send. */
-static bool is_of_another_site(const struct request *r)
+static bool is_of_another_site(const sv_request *r)
 {
     const char *origin = header(r, MHD_HTTP_HEADER_ORIGIN), *host = header(r, MHD_HTTP_HEADER_HOST);
     const char *site = origin ? strstr(origin, "://") : NULL;
@@ -100,26 +56,27 @@ static bool is_of_another_site(const struct request *r)
     return !r->server->keys.count && origin && (!site || !host || strcasecmp(site + 3, host) != 0);
 }
 
-static void check_head(struct request *r, const sv_route *route, const char *other)
+static void check_head(sv_request *r, const sv_route *route, const char *other)
 {
     const char *fault = sv_framing_fault(r->connection);
 
     if (fault) {
         r->close = true;
-        refuse(r, 400, fault);
+        sv_request_refuse(r, 400, fault);
     } else if (!route && other) {
         r->allow = !strcmp(other, "GET") ? "GET, HEAD" : other;
-        refuse(r, 405, "the method is not one that this path takes");
+        sv_request_refuse(r, 405, "the method is not one that this path takes");
     } else if (!route) {
-        refuse(r, 404, "there is nothing under this path; GET /openapi.json says what there is");
+        sv_request_refuse(r, 404, "there is nothing under this path; GET /openapi.json says what there is");
     } else if (!route->open && !sv_keys_allow(&r->server->keys, header(r, MHD_HTTP_HEADER_AUTHORIZATION))) {
-        refuse(r, 401, "a key is expected: Authorization: Bearer KEY");
+        sv_request_refuse(r, 401, "a key is expected: Authorization: Bearer KEY");
     } else if (is_of_another_site(r)) {
-        refuse(r, 403, "the request comes from a page of another site, which only a server with keys answers");
+        sv_request_refuse(r, 403,
+                          "the request comes from a page of another site, which only a server with keys answers");
     } else if (!is_plain(header(r, MHD_HTTP_HEADER_CONTENT_ENCODING))) {
-        refuse(r, 415, "the body is compressed, but plain JSON is expected");
+        sv_request_refuse(r, 415, "the body is compressed, but plain JSON is expected");
     } else if (is_announced_too_large(r)) {
-        refuse_too_large(r);
+        sv_request_refuse_too_large(r);
     }
 }
 
@@ -130,9 +87,9 @@ static sv_watched *watched_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-static struct request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method)
+static sv_request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method)
 {
-    struct request *r = gd_alloc_zero(1, sizeof *r);
+    sv_request *r = gd_alloc_zero(1, sizeof *r);
     const char *other;
     const sv_route *route = find_route(method, path, &other);
 
@@ -154,77 +111,12 @@ static struct request *begin(sv_server *server, struct MHD_Connection *connectio
     return r;
 }
 
-/* ---- the body ---- */
-
-/* One thread reads all bodies, so their sum needs no lock. */
-static bool hold(struct request *r, size_t size)
-{
-    sv_server *server = r->server;
-
-    if ((server->held + size) / BODIES > server->settings.max_body)
-        return false;
-    server->held += size;
-    r->held += size;
-    return true;
-}
-
-/* False: the connection has sent too much, and is closed without an answer. */
-static bool take_body(struct request *r, const char *data, size_t size)
-{
-    const size_t most = r->server->settings.max_body;
-
-    r->received += size;
-    if (r->received > most) {
-        if (!r->refused)
-            refuse_too_large(r);
-        gd_buf_free(&r->body);
-        return r->received / PATIENCE <= most;
-    }
-    if (!r->refused && !hold(r, size))
-        refuse(r, r->x.dialect->busy, ALL_BODIES);
-    if (!r->refused)
-        gd_buf_bytes(&r->body, data, size);
-    return true;
-}
-
-/* The values of a body stay until its answer has gone, and a list of zeros is twenty times as large as its text. */
-static bool hold_values(struct request *r, size_t cost)
-{
-    const size_t whole = r->held + cost, most = r->server->settings.max_body;
-
-    if (whole / BODIES > most)
-        return sv_refuse(&r->x, 413,
-                         "the body takes %zu bytes of memory with all its values, but only %d times --max-body, "
-                         "%zu bytes, are accepted",
-                         whole, BODIES, most);
-    return hold(r, cost) || sv_refuse(&r->x, r->x.dialect->busy, "%s", ALL_BODIES);
-}
-
-static bool parse(struct request *r)
-{
-    const size_t cost = sv_cost_of_values(r->body.data, r->body.len);
-    gd_error err = { GD_OK, "" };
-    gd_status rc;
-
-    if (r->body.failed)
-        return sv_refuse_memory(&r->x);
-    if (!r->body.len)
-        return sv_refuse(&r->x, 400, "the body is empty, but a JSON object is expected");
-    rc = gd_json_parse(&r->x.body, r->body.data, r->body.len, "the body", &err);
-    gd_buf_free(&r->body);
-    if (rc)
-        return rc == GD_ENOMEM ? sv_refuse_memory(&r->x) : sv_refuse(&r->x, 400, "%s", err.text);
-    if (!json_is_object(r->x.body))
-        return sv_refuse(&r->x, 400, "the body is %s, but a JSON object is expected", gd_json_type_name(r->x.body));
-    return hold_values(r, cost);
-}
-
 /* ---- the scores ---- */
 
 /* From the service's thread. The answer is written by libmicrohttpd's, so that the next batch can begin. */
 static void on_done(void *context, gd_status rc, const gd_summary *summary, const gd_error *why)
 {
-    struct request *r = context;
+    sv_request *r = context;
 
     (void)summary;
     r->rc = rc;
@@ -239,7 +131,7 @@ static void on_done(void *context, gd_status rc, const gd_summary *summary, cons
     MHD_resume_connection(r->connection);
 }
 
-static void refuse_busy(struct request *r, gd_status rc, const gd_error *err)
+static void refuse_busy(sv_request *r, gd_status rc, const gd_error *err)
 {
     if (rc == GD_EBUSY)
         (void)sv_refuse(&r->x, r->x.dialect->busy, "%s", err->text);
@@ -264,7 +156,7 @@ static gd_status submit(sv_server *server, const gd_service_request *scoring, ui
 }
 
 /* The connection is suspended first: the scores may be there before this returns. */
-static void ask(struct request *r)
+static void ask(sv_request *r)
 {
     gd_error err = { GD_OK, "" };
     gd_service_request scoring;
@@ -289,7 +181,7 @@ static void ask(struct request *r)
     MHD_resume_connection(r->connection);
 }
 
-static void write_answer(struct request *r)
+static void write_answer(sv_request *r)
 {
     if (r->rc == GD_OK || r->rc == GD_EITEM)
         r->x.dialect->write(&r->x);
@@ -308,7 +200,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
     (void)MHD_add_response_header(response, name, value);
 }
 
-static void add_headers(const struct request *r, struct MHD_Response *response)
+static void add_headers(const sv_request *r, struct MHD_Response *response)
 {
     const int status = r->x.status;
 
@@ -329,7 +221,7 @@ static void add_headers(const struct request *r, struct MHD_Response *response)
 }
 
 /* The answer belongs to the exchange, which lives until sv_handled(). */
-static enum MHD_Result answer(struct request *r)
+static enum MHD_Result answer(sv_request *r)
 {
     struct MHD_Response *response;
     enum MHD_Result rc;
@@ -359,30 +251,23 @@ static bool enter(sv_server *server)
     return open;
 }
 
-/* Everything has arrived.  False: the answer waits for scores. */
-static bool start(struct request *r, bool has_body)
+/* Everything has arrived.  False: it is read aside. */
+static bool start(sv_request *r, bool has_body)
 {
     r->started = true;
     r->x.arrived = gd_clock();
     if (!enter(r->server)) {
         r->close = true;
         if (!r->refused)
-            refuse(r, 503, "the server is closing");
+            sv_request_refuse(r, 503, "the server is closing");
     }
-    if (r->refused || (has_body && !parse(r)) || !sv_read(&r->x))
-        return true;
-    if (r->x.items.count) {
-        ask(r);
-        return false;
-    }
-    r->x.dialect->write(&r->x);
-    return true;
+    return r->refused || sv_request_read(r, has_body);
 }
 
 enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const char *path, const char *method,
                           const char *version, const char *data, size_t *size, void **context)
 {
-    struct request *r = *context;
+    sv_request *r = *context;
 
     (void)version;
     if (!r) {
@@ -392,18 +277,20 @@ enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const
         return r->refused && r->close ? answer(r) : MHD_YES;
     }
     if (*size) {
-        const bool goes_on = take_body(r, data, *size);
+        const bool goes_on = sv_request_take(r, data, *size);
 
         *size = 0;
         return goes_on ? MHD_YES : MHD_NO;
     }
     if (!r->started && !start(r, !is_read(method)))
         return MHD_YES;
-    if (r->ready) {
-        sv_watch_runs(r->server->watch, r->watched);
-        if (!r->refused)
-            write_answer(r);
+    sv_watch_runs(r->server->watch, r->watched);
+    if (!r->refused && !r->ready && r->x.items.count) {
+        ask(r);
+        return MHD_YES;
     }
+    if (!r->refused)
+        write_answer(r);
     return answer(r);
 }
 
@@ -411,7 +298,7 @@ enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const
 void sv_handled(void *context, struct MHD_Connection *connection, void **of_request,
                 enum MHD_RequestTerminationCode how)
 {
-    struct request *r = *of_request;
+    sv_request *r = *of_request;
     sv_server *server = context;
 
     (void)connection;
@@ -429,11 +316,7 @@ void sv_handled(void *context, struct MHD_Connection *connection, void **of_requ
         (void)pthread_cond_signal(&server->fewer);
         (void)pthread_mutex_unlock(&server->lock);
     }
-    server->held -= r->held;
-    sv_exchange_free(&r->x);
-    gd_buf_free(&r->body);
-    gd_free(r->path);
-    gd_free(r);
+    sv_request_free(r);
 }
 
 void sv_connected(void *context, struct MHD_Connection *connection, void **of_connection,

@@ -2,6 +2,7 @@
 #ifndef GD_SERVE_INSIDE_H
 #define GD_SERVE_INSIDE_H
 
+#include "serve/aside.h"
 #include "serve/exchange.h"
 #include "serve/keys.h"
 #include "serve/metrics.h"
@@ -19,10 +20,11 @@ struct sv_server {
     sv_keys keys;
     sv_counts metrics;
     sv_watch *watch;
+    sv_aside *aside;
     char *url;
     gd_arena memory;      /* what info points to */
-    size_t held;          /* bytes of bodies: of libmicrohttpd's thread alone */
     pthread_mutex_t lock; /* of the members below */
+    size_t held;          /* bytes of bodies */
     pthread_cond_t fewer; /* a request has ended */
     size_t under_way;     /* requests */
     bool closing;         /* new ones are refused */

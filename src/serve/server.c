@@ -129,8 +129,10 @@ static gd_status listen_and_serve(sv_server *server, gd_error *err)
 static void free_server(sv_server *server)
 {
     close_service(server, false);
+    sv_aside_stop(server->aside); /* libmicrohttpd can't stop while a connection is suspended */
     if (server->daemon)
         MHD_stop_daemon(server->daemon);
+    sv_aside_free(server->aside);
     sv_watch_close(server->watch);
     (void)pthread_cond_destroy(&server->fewer);
     (void)pthread_mutex_destroy(&server->lock);
@@ -172,6 +174,8 @@ gd_status sv_server_open(sv_server **out, gd_model *model, const sv_settings *se
         rc = sv_info_read(server, model, err);
     if (!rc)
         rc = open_service(server, model, err);
+    if (!rc)
+        rc = sv_aside_open(&server->aside, err);
     if (!rc)
         rc = sv_watch_open(&server->watch, settings->timeout, on_gone, server, err);
     if (!rc)

@@ -1,7 +1,8 @@
 /* server.h - the HTTP server: libmicrohttpd reads and writes, one gd_service computes.
  *
- * Threads: one of libmicrohttpd's for all connections, the service's, and one that watches the connections whose
- * requests wait, so that a client that goes away loses its place, and one that is too slow its connection.  A request
+ * Threads: one of libmicrohttpd's for all connections, one that reads large bodies, the service's, and one that watches
+ * the connections whose requests wait, so that a client that goes away loses its place, and one that is too slow its
+ * connection.  A request
  * that waits is suspended: it takes a connection and its items, and no thread. */
 #ifndef GD_SERVE_SERVER_H
 #define GD_SERVE_SERVER_H

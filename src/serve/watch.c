@@ -57,7 +57,8 @@ static void *run(void *context)
         for (int i = 0; i < count; i++) {
             if (!events[i].data.u64) /* stop */
                 return NULL;
-            watch->gone(watch->context, events[i].data.u64);
+            if (events[i].data.u64 != SV_NO_TICKET)
+                watch->gone(watch->context, events[i].data.u64);
         }
         end_late(watch);
     }

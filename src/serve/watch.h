@@ -21,6 +21,9 @@ void sv_watch_close(sv_watch *watch);
 sv_watched *sv_watch_add(sv_watch *watch, int fd);
 void sv_watch_drop(sv_watch *watch, sv_watched *one);
 
+/* In place of a ticket, where nobody is told that the client has gone. */
+#define SV_NO_TICKET UINT64_MAX
+
 /* The request has arrived and waits under this ticket: the client's silence is right now. */
 void sv_watch_waits(sv_watch *watch, sv_watched *one, uint64_t ticket);
 

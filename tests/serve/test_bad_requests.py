@@ -4,7 +4,7 @@ import unittest
 
 from serving import Server, parse, request, sentence_of
 
-LIMIT = 4096
+LIMIT = 8192
 KEY = 'a-key-of-the-test'
 BODY = b'{"query":["tea"]}'
 CHUNKED = b'11\r\n' + BODY + b'\r\n0\r\n\r\n'
@@ -82,8 +82,8 @@ CASES = (
     ('a chunk that is longer than it says', post(CHUNKS, body=b'10\r\n' + CHUNKED[4:]), 400, BY_THE_LIBRARY),
     ('a chunk that is cut short', post(CHUNKS, body=CHUNKED[:9]), NOTHING, None),
     ('chunks without the last', post(CHUNKS, body=CHUNKED[:-5]), NOTHING, None),
-    ('chunks above the limit', post(CHUNKS, body=(b'100\r\n' + b' ' * 256 + b'\r\n') * 17 + b'0\r\n\r\n'), 413,
-     TOO_LARGE),
+    ('chunks above the limit', post(CHUNKS, body=(b'100\r\n' + b' ' * 256 + b'\r\n') * (LIMIT // 256 + 1) + b'0\r\n\r\n'),
+     413, TOO_LARGE),
     # the line
     ('two words', b'GET /health\r\n\r\n', 400, BY_THE_LIBRARY),
     ('one word', b'tea\r\n\r\n', NOTHING, None),
@@ -178,8 +178,10 @@ CASES = (
      'the body: not valid JSON at line 1 column 14: an escape sequence for a control character is expected'),
     ('an unknown escape', with_body(b'{"query":["\\q"]}'), 400,
      'the body: not valid JSON at line 1 column 13: an escape sequence is expected'),
-    ('2,000 lists in each other', with_body(b'{"query":' + b'[' * 2000 + b']' * 2000 + b'}'), 400,
+    ('600 lists in each other', with_body(b'{"query":' + b'[' * 600 + b']' * 600 + b'}'), 400,
      'the body: values are nested deeper than 512 levels'),
+    ('2,000 lists in each other', with_body(b'{"query":' + b'[' * 2000 + b']' * 2000 + b'}'), 413,
+     f'the body takes 260362 bytes of memory with all its values, but only 16 times --max-body, {LIMIT} bytes, are accepted'),
     ('a number of 4,000 digits', with_body(b'{"query":' + b'9' * 4000 + b'}'), 400,
      'the field "query" is a number too large for 64 bits, but a list is expected'),
 )
