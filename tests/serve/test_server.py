@@ -7,9 +7,10 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
-from serving import Server, everything, parse, parse_all, request, scores_of, sentence_of
+from serving import PATIENCE, Server, everything, parse, parse_all, request, scores_of, sentence_of
 
 TEXTS = [f'{"Is tea hot? " * (i % 7 + 1)}{i * 7919 % 97}' for i in range(120)]
 
@@ -161,8 +162,9 @@ class Guards(unittest.TestCase):
             waiting = [s.connect() for _ in range(20)]
             for c in waiting:
                 c.sendall(part)
-            status = 0
+            until, status = time.monotonic() + PATIENCE, 0
             while status != 503:  # until enough of it has been read
+                self.assertLess(time.monotonic(), until)
                 status, headers, body = s.ask('POST', '/get_reward', b' ' * 99000)
                 self.assertIn(status, (400, 503))
             self.assertEqual(headers['retry-after'], '1')
