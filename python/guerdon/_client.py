@@ -185,9 +185,16 @@ class Client:
 
     def tokenize(self, texts: Iterable[Any]) -> list[list[int]]:
         """The token ids of texts."""
+        return [answer['tokens'] for answer in self._tokenized(texts)]
+
+    def pieces(self, texts: Iterable[Any]) -> list[list[str]]:
+        """The same as tokens of the vocabulary, as Model.pieces()."""
+        return [answer['token_strs'] for answer in self._tokenized(texts, return_token_strs=True)]
+
+    def _tokenized(self, texts: Iterable[Any], **how: bool) -> list[dict[str, Any]]:
         if _items.is_text(texts):
             raise UsageError(f'one text was given, {str(texts)[:60]!r}: expected a list of texts')
-        return [self._ask('/tokenize', {'prompt': text})['tokens'] for text in texts]
+        return [self._ask('/tokenize', {'prompt': text, **how}) for text in texts]
 
     def inspect(self) -> dict[str, Any]:
         """What the server says of its model."""

@@ -170,6 +170,16 @@ class Model:
         items = self._run(_items.Items(texts, self._adapter, ids_only=True), None)
         return list(_results.single_ids(_results.whole(items)))
 
+    def pieces(self, texts: Iterable[Any]) -> list[list[str]]:
+        """The same as tokens of the vocabulary, in which a space is often written U+0120 or U+2581."""
+        ids, call, token = self.tokenize(texts), Call(), ffi.new('gd_text *')
+        known: dict[int, str] = {}
+        with self._use() as handle:
+            for one in {one for of_text in ids for one in of_text}:
+                call.check(lib.gd_model_token(handle, one, token, ffi.NULL, call.error))
+                known[one] = bytes(ffi.buffer(token.data, token.len)).decode('utf-8')
+        return [[known[one] for one in of_text] for of_text in ids]
+
     def inspect(self) -> dict[str, Any]:
         """What was understood of the model: sizes, head, rules, memory, warnings."""
         call, text = Call(), ffi.new('char **')

@@ -38,6 +38,9 @@ class Scores(Case):
         ids = self.model.tokenize(TEXTS)
         self.assertEqual(ids, [line['ids'] for line in program('tokenize', records=[{'text': text} for text in TEXTS])])
         self.assertBits(self.model.score(ids), self.model.score(TEXTS))
+        self.assertEqual(self.model.pieces(['Is tea hot?', '']),
+                         [['I', 's', '\u0120te', 'a', '\u0120h', 'ot', '?'], []])
+        self.assertEqual([len(one) for one in self.model.pieces(TEXTS)], [len(one) for one in ids])
         self.assertBits(self.model.score([tuple(one) for one in ids]), self.model.score(TEXTS))
         self.assertBits(self.model.score([array('I', one) for one in ids]), self.model.score(TEXTS))
 

@@ -50,6 +50,7 @@ class Served(Case):
         self.assertBits(ours.scores, theirs.scores)
         self.assertEqual([ours.ranks, ours.order, ours.tokens], [theirs.ranks, theirs.order, theirs.tokens])
         self.assertEqual(self.client.tokenize(TEXTS[:2]), self.model.tokenize(TEXTS[:2]))
+        self.assertEqual(self.client.pieces(TEXTS[:2]), self.model.pieces(TEXTS[:2]))
         self.assertEqual(len(self.client.score([])), 0)
         self.assertTrue(self.client.inspect())
 
