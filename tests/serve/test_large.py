@@ -78,6 +78,16 @@ class Large(unittest.TestCase):
                 self.assertEqual(status, 200)
             self.assertEqual(s.end()[0], 0)
 
+    def test_a_client_that_goes_away_loses_its_place(self):
+        body = {'query': [f'{i} ' * 300 for i in range(200)], 'note': 'x' * 2000000}
+        with Server('--batch-tokens', '64', '--isa', 'generic') as s:
+            with s.connect() as c:
+                c.sendall(request('POST', '/get_reward', body))
+                s.wait_for('queue_requests', 1)
+            s.wait_for('queue_requests', 0)
+            self.assertEqual(s.metric('cancelled_total'), 1)
+            self.assertLess(s.metric('items_total'), 200)
+
     def test_what_they_would_take_is_known_before_they_are_read(self):
         with Server('--max-body', str(2 << 20)) as s:
             status, _, answer = s.ask('POST', '/get_reward', zeros(900000, end=b'this is no JSON'))
