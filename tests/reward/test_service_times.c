@@ -34,7 +34,39 @@ static void times_say_where_the_time_went(void **state)
     let_go(&held);
 }
 
-/* What waits while the service closes is not computed. */
+/* So many tokens that no more are read before a batch: the last of them are made into ids, and nothing is asked for. */
+static void a_batch_is_no_reading(void **state)
+{
+    enum { ITEMS = 20, TOKENS = 20, BATCH = 24 };
+    static uint32_t ids[ITEMS][TOKENS];
+    static gd_part parts[ITEMS];
+    struct asked asked = { 0 };
+    double second, standing, opened;
+    struct held held;
+
+    (void)state;
+    hold(&held, BATCH, 0, 0);
+    for (size_t i = 0; i < ITEMS; i++) {
+        for (size_t k = 0; k < TOKENS; k++)
+            ids[i][k] = (uint32_t)(10 + TOKENS * i + k);
+        parts[i] = (gd_part){ .ids = ids[i], .id_count = TOKENS };
+        asked.list[i] = (gd_item){ .kind = GD_ITEM_TEXT, .parts = &parts[i], .part_count = 1 };
+    }
+    second = gd_clock();
+    ask(held.service, &asked, ITEMS);
+    atomic_store(&held.gate.pass, 1);
+    wait_for_batch(&held.gate, 2);
+    for (standing = opened = gd_clock(); opened <= standing; opened = gd_clock())
+        continue;
+    open_gate(&held.gate);
+    expect(&asked, GD_OK);
+    assert_true(asked.times.waiting + asked.times.tokenizing <= standing - second + 1e-9);
+    assert_true(asked.times.computing >= opened - standing - 1e-9);
+    gd_items_free_results(&asked.items);
+    let_go(&held);
+}
+
+/* It is never read. */
 static void a_cancelled_request_has_only_waited(void **state)
 {
     struct asked asked = { 0 };
@@ -56,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_say_where_the_time_went),
+        cmocka_unit_test(a_batch_is_no_reading),
         cmocka_unit_test(a_cancelled_request_has_only_waited),
     };
 
