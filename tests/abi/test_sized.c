@@ -252,7 +252,7 @@ static void null_is_refused(void **state)
 static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
-    ENDS(gd_options, head);
+    ENDS(gd_options, more_adapter_count);
     ENDS(gd_file_options, shards);
     ENDS(gd_rank_options, shards);
     ENDS(gd_filter_options, shards);
@@ -261,7 +261,7 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_progress, context);
     ENDS(gd_summary, joined);
     ENDS(gd_items, results);
-    ENDS(gd_item, ids_only);
+    ENDS(gd_item, adapter);
     ENDS(gd_item_result, ids);
     ENDS(gd_service_options, max_bytes);
     ENDS(gd_service_request, times);
