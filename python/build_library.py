@@ -85,7 +85,7 @@ def build():
 def archive(folder):
     path = os.path.join(folder, '.libs', 'libgd-core.a')
     if not os.path.exists(path):
-        raise SystemExit(f'{path} is not there: {folder} is no folder in which configure and make have run')
+        raise SystemExit(f'{path} is not there: {folder} is not a folder in which configure and make have run')
     return path
 
 

@@ -141,7 +141,7 @@ class Client:
         try:
             return json.loads(body)
         except ValueError as failure:
-            raise ServerError(f'{self.url}{path}: the answer is no JSON: {failure}') from None
+            raise ServerError(f'{self.url}{path}: the answer is not JSON: {failure}') from None
 
     def _batches(self, records: list[Any]) -> Iterator[list[Any]]:
         for at in range(0, len(records), self.batch):

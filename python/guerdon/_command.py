@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Optional, Sequence
 
 from ._errors import UsageError
@@ -60,7 +61,7 @@ def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, An
         name = flag[2:].replace('-', '_')
         if name not in known:
             raise UsageError(
-                f'{flag} is no flag of this command: expected some of '
+                f'{flag} is not a flag of this command: expected some of '
                 f'{", ".join("--" + one.replace("_", "-") for one in sorted(known))}'
             )
         if known[name] == 'switch':
@@ -80,10 +81,12 @@ def parse(arguments: Sequence[str], known: dict[str, str]) -> tuple[dict[str, An
 
 def _shard(text: Optional[str]) -> dict[str, int]:
     """--shard I/N as the library has it."""
-    part, slash, of = (text or '').partition('/')
-    if text and not (slash and part.isdigit() and of.isdigit()):
+    if text is None:
+        return {}
+    found = re.fullmatch('([0-9]{1,9})/([1-9][0-9]{0,8})', text)
+    if not found:
         raise UsageError(f'--shard {text}: expected I/N, such as 1/4')
-    return {'shard': int(part), 'shards': int(of)} if text else {}
+    return {'shard': int(found[1]), 'shards': int(found[2])}
 
 
 class Command:
@@ -94,7 +97,7 @@ class Command:
         call = {**flags_of(struct), **(more or {})}
         keywords, rest = parse(arguments, {**OWN, **model, **call})
         if rest:
-            raise UsageError(f'{rest[0]} is no flag: texts are scored by the program guerdon, and files by --input')
+            raise UsageError(f'{rest[0]} is not a flag: texts are scored by the program guerdon, and files by --input')
         self.own = {name: keywords.pop(name) for name in OWN if name in keywords}
         self.call = {name: keywords.pop(name) for name in call if name in keywords}
         self.model = keywords

@@ -29,7 +29,7 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         except ValueError as failure:
             if number == len(texts):
                 break
-            raise FormatError(f'{path}: line {number} is no JSON: {failure}', 'GD_EFORMAT') from failure
+            raise FormatError(f'{path}: line {number} is not JSON: {failure}', 'GD_EFORMAT') from failure
         about = line.get('run', about)
         steps += [line] if 'step' in line else []
     if not steps:

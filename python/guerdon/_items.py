@@ -120,11 +120,12 @@ class Items:
         try:
             part.ids = self._keep(ffi.new('uint32_t[]', [one.__index__() for one in value] or 1))
         except OverflowError:
-            raise UsageError(f'{where}: {value!r:.80} has a token id that is no number from 0 to 4294967295') from None
+            what = 'has a token id that is not a number from 0 to 4294967295'
+            raise UsageError(f'{where}: {value!r:.80} {what}') from None
         part.id_count = len(value)
 
     def _text(self, text: Any, value: Any) -> None:
-        # What is no UTF-8 is an error of its item, which the library finds.
+        # What is not UTF-8 is an error of its item, which the library finds.
         data = value if isinstance(value, bytes) else value.encode('utf-8', 'surrogatepass')
         text.data = self._keep(ffi.from_buffer('char[]', data))
         text.len = len(data)
@@ -140,9 +141,8 @@ def pair(value: Any) -> Mapping[str, Any]:
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         names = ('prompt', 'chosen', 'rejected')[3 - len(value):]
         return dict(zip(names, value))
-    raise UsageError(f'{value!r:.80} is no pair: expected a record with chosen and rejected, or (prompt, chosen, '
+    raise UsageError(f'{value!r:.80} is not a pair: expected a record with chosen and rejected, or (prompt, chosen, '
                      'rejected)')
-
 
 
 def answers(prompt: Any, responses: Any) -> Mapping[str, Any]:

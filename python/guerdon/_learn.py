@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         if not keywords.get(name):
             raise UsageError(f'--{name} is missing')
     if rest:
-        raise UsageError(f'{rest[0]} is no flag')
+        raise UsageError(f'{rest[0]} is not a flag')
     how = {name: keywords.pop(name) for name in call if name in keywords}
     source, output, evals, quiet = how.pop('train'), how.pop('output'), how.pop('eval', []), how.pop('quiet', False)
     _run.check_outputs(keywords, [source, *(one.rpartition('=')[2] for one in evals)], [])

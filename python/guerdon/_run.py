@@ -92,13 +92,12 @@ def read(path: str) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def spread(lines: Iterable[dict[str, Any]], count: int) -> Iterator[dict[str, Any]]:
-    """A line for each of `count` rows: of those that were dropped, truncate="drop", there is none in the file."""
-    row = 0
+def spread(lines: Iterable[dict[str, Any]], end: int, row: int = 0) -> Iterator[dict[str, Any]]:
+    """A line for each row to before `end`: of those that were dropped, truncate="drop", there is none in the file."""
     for line in lines:
         for row in range(row, line['index']):
             yield {'dropped': True}
         yield line
         row = line['index'] + 1
-    for row in range(row, count):
+    for row in range(row, end):
         yield {'dropped': True}

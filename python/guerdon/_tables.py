@@ -3,18 +3,19 @@ columns.  The folder is there while the command runs; after it failed or was int
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
 import tempfile
 from itertools import islice
-from typing import Any, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as compute
 
-from . import _columns, _run, data
+from . import _columns, _run, _shard, data
 from ._command import FILTERS, Command
 from ._errors import UsageError
 from ._model import Model
@@ -46,6 +47,9 @@ class Run:
         self.prefix = command.own.get('prefix', '')
         self.failed = ''
         self.model: Any = None
+        self.marker: Optional[_shard.Marker] = None
+        self.rejects: Optional[str] = None
+        self.done = False  # a shard was complete before
 
     def open(self) -> Any:
         keywords = dict(self.command.model)
@@ -84,7 +88,33 @@ class Run:
             return wanted, self.call[key]
         return None, wanted
 
+    def ask(self, function: Callable[..., Any], lines: str, *more: Any, **how: Any) -> Any:
+        """Calls the library, which writes lines that become a table, or are the output."""
+        if _to_table(self.output) and self.table:
+            second = {self.rejects: self.path('rejects.jsonl')} if self.rejects else {}
+            self.marker = _shard.Marker({self.output: lines, **second})
+            self.marker.lay(bool(self.call.get('resume')))
+        with self.marker.named() if self.marker else contextlib.nullcontext():
+            result = function(self.model, self.records, lines, *more, **how)
+        self.done = bool(self.marker and self.marker.complete(self.call.get('shards')))
+        return result
+
+    def rows(self) -> tuple[int, int]:
+        """Which rows of the input the result has: the first, and the one after the last."""
+        part = self.marker.part() if self.marker and self.call.get('shards') else None
+        if part:
+            return part
+        with open(self.records, encoding='utf-8') as file:
+            return 0, sum(1 for _ in file)
+
     def write(self, path: str, batches: Any) -> None:
+        if self.done and self.marker:
+            self.marker.check_columns(path, batches.schema)
+            said = f'{path} has shard {self.call["shard"]}/{self.call["shards"]}, complete; nothing to do'
+            print(f'guerdon: {said}', file=sys.stderr)
+            return
+        if self.marker:
+            self.marker.remove()
         rows = data.write(path, batches)
         if not self.command.own.get('quiet'):
             print(f'{self.name}: {rows:,} rows in {path}', file=sys.stderr)
@@ -95,10 +125,9 @@ class Run:
         schema = _columns.widened(source.schema, kind, self.prefix)
 
         def widen() -> Iterator[Any]:
-            found = _run.read(lines)
-            count = sum(1 for _ in open(self.records, encoding='utf-8'))
-            spread = _run.spread(found, count)
-            for batch in source:
+            first, end = self.rows()
+            spread = _run.spread(_run.read(lines), end, first)
+            for batch in _shard.rows(source, first, end):
                 new = _columns.arrays(kind, list(islice(spread, batch.num_rows)))
                 yield pa.RecordBatch.from_arrays([*batch.columns, *new], schema=schema)
 
@@ -124,7 +153,7 @@ def score(run: Run) -> None:
     if run.table and _to_table(run.output):
         _columns.widened(data.read(run.source).schema, run.kind(), run.prefix)  # before hours of work
     lines = run.path('out.jsonl') if _to_table(run.output) else run.output
-    run.failed = _run.score(run.model, run.records, lines, **run.call)
+    run.failed = run.ask(_run.score, lines, **run.call)
     if _to_table(run.output):
         run.write(run.output, run.joined(lines, run.kind()) if run.table else table_of_lines(lines))
 
@@ -135,7 +164,7 @@ def rank(run: Run) -> None:
         stem, ending = os.path.splitext(run.output)
         run.call['pairs_output'] = f'{stem}.pairs{ending}'
     pairs, pair_lines = run.lines_for('pairs_output')
-    run.failed = _run.rank(run.model, run.records, lines, **run.call)
+    run.failed = run.ask(_run.rank, lines, **run.call)
     if pairs:
         run.write(pairs, table_of_lines(pair_lines or ''))
     if _to_table(run.output):
@@ -154,9 +183,9 @@ def _chosen(run: Run, lines: str) -> 'pa.RecordBatchReader':
         schema = schema.append(pa.field(run.prefix + name, _columns.schema(kind).field(name).type))
 
     def pick() -> Iterator[Any]:
-        found, first = _run.read(lines), 0
+        found, (first, end) = _run.read(lines), run.rows()
         line = next(found, None)
-        for batch in source:
+        for batch in _shard.rows(source, first, end):
             mine = []
             while line is not None and line[ROW] < first + batch.num_rows:
                 mine.append(line)
@@ -182,7 +211,8 @@ def _swapped(batch: Any, sides: Sequence[str], flipped: list[bool]) -> list[Any]
 def filter(run: Run) -> None:
     by, limit = run.command.filter_by()
     lines = run.path('out.jsonl') if _to_table(run.output) else run.output
-    rejects, reject_lines = run.lines_for('rejects')
+    run.rejects, reject_lines = run.lines_for('rejects')
+    rejects = run.rejects
     if rejects and not (run.table and _to_table(run.output)):
         raise UsageError('--rejects can be a table only if input and output are tables too')
     run.annotate = run.call.pop('annotate', False)
@@ -190,15 +220,13 @@ def filter(run: Run) -> None:
     problem = (
         None if run.command.own.get('quiet') else lambda _, sentence: print(f'guerdon: {sentence}', file=sys.stderr)
     )
-    result, run.failed = _run.filter(
-        run.model, run.records, lines, problem, by=by, limit=limit, annotate=annotate, **run.call
-    )
+    result, run.failed = run.ask(_run.filter, lines, problem, by=by, limit=limit, annotate=annotate, **run.call)
     if _to_table(run.output):
         run.write(run.output, _chosen(run, lines) if run.table else table_of_lines(lines))
     if rejects:
         run.annotate = False
         run.write(rejects, _chosen(run, reject_lines or ''))
-    if not run.command.own.get('quiet') and result:
+    if not run.command.own.get('quiet') and result and not run.done:
         print(
             ', '.join(f'{result[name]:,} {name}' for name in ('kept', 'flipped', 'rejected', 'failed')), file=sys.stderr
         )
@@ -231,10 +259,27 @@ def _check(run: Run) -> None:
         raise UsageError(
             f'--from-scores {scores}: scores are read from JSON lines, which score and eval write to a .jsonl'
         )
-    if run.call.get('shard') and run.output and _to_table(run.output):
-        raise UsageError('--shard: parts are joined as JSON lines: expected an --output such as part-1.jsonl')
+    if run.call.get('shards') and run.output:
+        _check_shard(run)
     outputs = [run.output, run.call.get('pairs_output'), run.call.get('rejects'), run.call.get('scores')]
     _run.check_outputs(run.command.model, [run.source], [path for path in outputs if path])
+
+
+def _check_shard(run: Run) -> None:
+    """The parts of a table must have the same columns, and become files."""
+    pairs = run.call.get('pairs_output') or (run.call.get('pairs') and run.output)
+    if pairs and _to_table(pairs):
+        raise UsageError('--shard: pairs of parts are joined as JSON lines: expected --pairs-output pairs-1.jsonl')
+    if not _to_table(run.output):
+        return
+    if not run.table or run.name == 'tokenize' or {'group_by', 'top', 'texts'} & set(run.call):
+        raise UsageError(
+            '--shard: this command makes columns of what the lines of a part have, and parts may have different ones: '
+            'expected an --output such as part-1.jsonl'
+        )
+    for path in (run.output, run.call.get('rejects')):
+        if path and not data.is_file(path):
+            raise UsageError(f'--shard: {path} would be a folder: expected a file such as part-1.parquet')
 
 
 def run(name: str, arguments: Sequence[str]) -> int:
@@ -247,6 +292,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
         one.model = None if name == 'tokenize' else one.open()
         one.start()
         RUNS[name](one)
+        if one.marker and not one.done:
+            one.marker.write()
         complete = True
     finally:
         one.end(complete)

@@ -28,10 +28,14 @@ ARROW = ('.arrow', '.feather', '.ipc')
 ROWS = 1024  # of a batch
 
 
+def is_file(path: Any) -> bool:
+    """Whether this is the name of a table that is one file."""
+    return os.fspath(path).lower().endswith(('.parquet', *ARROW))
+
+
 def is_table(path: Any) -> bool:
     """Whether this is a file or folder that is read here: what the library can't read itself."""
-    name = os.fspath(path).lower()
-    return name.endswith(('.parquet', *ARROW)) or os.path.isfile(os.path.join(path, 'state.json'))
+    return is_file(path) or os.path.isfile(os.path.join(path, 'state.json'))
 
 
 def read(path: 'str | os.PathLike[str]') -> 'pa.RecordBatchReader':
@@ -97,7 +101,7 @@ def reader(source: Any) -> 'pa.RecordBatchReader':
     if hasattr(source, 'iloc'):
         return pa.Table.from_pandas(source, preserve_index=False).to_reader(ROWS)
     raise UsageError(
-        f'{type(source).__name__} is no table: expected one of pyarrow, pandas, polars or datasets, or a path'
+        f'{type(source).__name__} is not a table: expected one of pyarrow, pandas, polars or datasets, or a path'
     )
 
 
@@ -170,7 +174,7 @@ def write(path: 'str | os.PathLike[str]', source: Any) -> int:
     """Writes a table to a Parquet or Arrow file, or to a folder for `datasets`, and returns its number of rows.  A file
     is there when it is complete."""
     batches, path = reader(source), os.fspath(path)
-    if not path.lower().endswith(('.parquet', *ARROW)):
+    if not is_file(path):
         import datasets
 
         table = batches.read_all()
@@ -235,7 +239,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except ValueError as failure:
-        raise FormatError(f'{where} is no JSON: {failure}', 'GD_EFORMAT') from failure
+        raise FormatError(f'{where} is not JSON: {failure}', 'GD_EFORMAT') from failure
     if not isinstance(record, dict):
         raise FormatError(f'{where} is {line[:40]!r}: expected a JSON object', 'GD_EFORMAT')
     return record

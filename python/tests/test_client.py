@@ -113,7 +113,7 @@ class Served(Case):
         for words, trouble in (
                 ('500: out of order', (500, b'out of order')),
                 ('400: malformed', (400, {'error': {'message': 'malformed'}})),
-                ('the answer is no JSON', (200, b'<html>')),
+                ('the answer is not JSON', (200, b'<html>')),
                 ('the answer has no "results" with 1 element', (200, {'results': []})),
                 ('the answer has no "results" with 1 element', (200, [1]))):
             with self.subTest(trouble):

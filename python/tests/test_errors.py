@@ -100,8 +100,8 @@ class Items(Case):
                 ('item 0 is [1, True]: expected a text', [1, True]),
                 ("item 0 is ['a', 'b']: expected a text", ['a', 'b']),
                 ('item 0 is [1.5]: expected a text', [1.5]),
-                ('has a token id that is no number from 0 to 4294967295', [-1]),
-                ('has a token id that is no number from 0 to 4294967295', [1 << 32]),
+                ('has a token id that is not a number from 0 to 4294967295', [-1]),
+                ('has a token id that is not a number from 0 to 4294967295', [1 << 32]),
                 ('where one part of a record is token ids, all of its parts are', {'prompt': 'a', 'response': [1]}),
                 ('where one part of a record is token ids, all of its parts are', {'chosen': [1], 'rejected': 'b'}),
                 ('cannot be written as JSON: keys must be', {'text': 'a', (1,): 'b'}),
@@ -131,8 +131,8 @@ class Items(Case):
         self.assertSays(UsageError, "responses is one text, 'abc'", self.model.rank, 'p', 'abc')
         self.assertSays(UsageError, 'item 1 has 1 score: a pair has two', self.model.score_pairs,
                         [('a', 'b'), {'text': 'a'}])
-        self.assertSays(UsageError, "'ab' is no pair", self.model.score_pairs, ['ab'])
-        self.assertSays(UsageError, "('a',) is no pair", self.model.score_pairs, [('a',)])
+        self.assertSays(UsageError, "'ab' is not a pair", self.model.score_pairs, ['ab'])
+        self.assertSays(UsageError, "('a',) is not a pair", self.model.score_pairs, [('a',)])
 
     def test_closed(self):
         self.model.close()

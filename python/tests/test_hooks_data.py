@@ -48,6 +48,11 @@ class Folder(Case):
         self.assertIn(says, done.stderr)
         return done.stdout
 
+    def script(self, source, *arguments):
+        return subprocess.run(
+            [sys.executable, '-c', source, *arguments], capture_output=True, text=True, check=False
+        )
+
     def table(self, name):
         return data.read(name).read_all()
 
@@ -163,7 +168,7 @@ class Tables(Folder):
             [program_lines([{'text': 'a'}])[0]['score']],
         )
         self.assertSays(FileError, 'missing.parquet', data.read, 'missing.parquet')
-        self.assertSays(UsageError, 'int is no table', data.reader, 3)
+        self.assertSays(UsageError, 'int is not a table', data.reader, 3)
 
     def test_incomplete_file(self):
         def fails():
@@ -297,25 +302,8 @@ class Commands(Folder):
             status = __main__.main(sys.argv[1:])
             print(status, seen[0])
         """
-        done = subprocess.run(
-            [
-                sys.executable,
-                '-c',
-                source,
-                'score',
-                'pairs.parquet',
-                '--output',
-                'scored.parquet',
-                '--model',
-                MODEL,
-                '--batch-tokens',
-                '200',
-                *more,
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self.script(source, 'score', 'pairs.parquet', '--output', 'scored.parquet', '--model', MODEL,
+                           '--batch-tokens', '200', *more)
         return [int(word) for word in done.stdout.split()]
 
     def test_train(self):
@@ -349,7 +337,7 @@ class Commands(Folder):
     def test_refusals(self):
         self.save('pairs.parquet', self.pairs)
         for words, *arguments in (
-            ('no flag', 'score', 'pairs.parquet', '--output', 'x.parquet', '--colour', 'red'),
+            ('not a flag', 'score', 'pairs.parquet', '--output', 'x.parquet', '--colour', 'red'),
             ('--output is missing', 'score', 'pairs.parquet'),
             ('--input is missing', 'score', '--output', 'x.parquet'),
             ('needs a value', 'score', 'pairs.parquet', '--model', MODEL, '--output'),
@@ -369,7 +357,6 @@ class Commands(Folder):
                 'pairs.parquet',
             ),
             ('expected I/N', 'score', 'pairs.parquet', '--output', 'x.jsonl', '--shard', '2'),
-            ('joined as JSON lines', 'score', 'pairs.parquet', '--output', 'x.parquet', '--shard', '1/2'),
             ('--train is missing', 'train', '--output', 'x'),
             ('reads no records', 'inspect', 'pairs.parquet'),
         ):

@@ -94,7 +94,7 @@ class Command(Case):
     def test_refusals(self):
         for status, words, *arguments in (
             (2, 'expected one model', '--json'),
-            (2, 'no flag', MODEL, '--colour', 'red'),
+            (2, 'not a flag', MODEL, '--colour', 'red'),
             (3, 'no such directory', 'missing'),
             (3, 'missing.jsonl', MODEL, '--texts', 'missing.jsonl'),
             (3, 'score.weight', POLICY),
