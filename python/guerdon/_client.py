@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, Mapping, Op
 from . import _files, _items, _results
 from ._arrays import floats
 from ._call import Progress
-from ._errors import BusyError, ServerError, UsageError
+from ._errors import BusyError, ServerError, UsageError, shown
 from ._results import Item, Pairs, Ranking
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ def _record(value: Any, index: int) -> Any:
     if _items.is_text(value):
         return {'text': value if isinstance(value, str) else value.decode('utf-8')}
     if isinstance(value, Mapping) and _items.has_ids(value):
-        raise UsageError(f'item {index} is {value!r:.80}: a server takes token ids alone, and not in a record')
+        raise UsageError(f'item {index} is {shown(value)}: a server takes token ids alone, and not in a record')
     if isinstance(value, Mapping):
         return dict(value)
     if _items.is_conversation(value):
         return {'messages': [dict(one) for one in value]}
     if _items.is_ids(value):
         return {'ids': [int(one) for one in value]}
-    raise UsageError(f'item {index} is {value!r:.80}: expected {_items.FORMS}')
+    raise UsageError(f'item {index} is {shown(value)}: expected {_items.FORMS}')
 
 
 def _float32(values: Iterable[float]) -> list[float]:
@@ -70,6 +70,17 @@ def _sentence(body: bytes) -> str:
         return body.decode('utf-8', 'replace').strip()[:300]
 
 
+def _host(url: Any) -> str:
+    """The host of a server's URL."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme in ('http', 'https') and parts.hostname and parts.port != 0:
+            return str(parts.hostname)
+    except (AttributeError, TypeError, ValueError):
+        pass
+    raise UsageError(f'url={url!r}: expected a server such as "http://127.0.0.1:8080"')
+
+
 def _wait(headers: Any) -> float:
     try:
         return min(max(float(headers.get('Retry-After')), 0.05), LONGEST_WAIT)
@@ -88,11 +99,12 @@ class Client:
     def __init__(self, url: str, *, key: Optional[str] = None, timeout: float = 600, patience: float = 600,
                  batch: int = 512, truncate: Optional[str] = None, max_length: Optional[int] = None,
                  adapter: Optional[str] = None) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ('http', 'https') or not parts.hostname:
-            raise UsageError(f'url={url!r}: expected a server such as "http://127.0.0.1:8080"')
-        if batch < 1:
+        host = _host(url)
+        if not isinstance(batch, int) or isinstance(batch, bool) or batch < 1:
             raise UsageError(f'batch={batch!r}: expected a whole number, at least 1')
+        for name, seconds in (('timeout', timeout), ('patience', patience)):
+            if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not seconds >= 0:
+                raise UsageError(f'{name}={seconds!r}: expected a number of seconds')
         self.url = url.rstrip('/')
         self.timeout, self.patience, self.batch = timeout, patience, batch
         self._headers = {'Content-Type': 'application/json', 'Accept': 'application/json'}
@@ -100,7 +112,7 @@ class Client:
             self._headers['Authorization'] = f'Bearer {key}'
         given = {'truncate': truncate, 'max_length': max_length, 'adapter': adapter}
         self._how = {name: value for name, value in given.items() if value is not None}
-        direct = [urllib.request.ProxyHandler({})] if parts.hostname in LOOPBACK else []
+        direct = [urllib.request.ProxyHandler({})] if host in LOOPBACK else []
         self._opener = urllib.request.build_opener(*direct)
 
     def close(self) -> None:
@@ -149,9 +161,7 @@ class Client:
 
     def items(self, values: Iterable[Any], *, progress: Report = None) -> list[Item]:
         """Scores items: texts, conversations, token ids or records, with a result or an error for each."""
-        if _items.is_text(values) or isinstance(values, Mapping):
-            raise UsageError(f'one item was given, {str(values)[:60]!r}: expected a list of items')
-        records = [_record(value, index) for index, value in enumerate(values)]
+        records = [_record(value, index) for index, value in enumerate(_items.listed(values, 'item'))]
         results: list[Item] = []
         for batch in self._batches(records):
             answers = self._results(batch)
@@ -177,7 +187,7 @@ class Client:
 
     def score_pairs(self, pairs: Iterable[Any], *, progress: Report = None) -> Pairs:
         """The scores of preference pairs, as Model.score_pairs()."""
-        return _results.pairs(self._whole([_items.pair(one) for one in pairs], progress))
+        return _results.pairs(self._whole(_items.pairs(pairs), progress))
 
     def rank(self, prompt: Any, responses: Sequence[Any], *, progress: Report = None) -> Ranking:
         """Ranks answers to a prompt."""
@@ -192,9 +202,7 @@ class Client:
         return [answer['token_strs'] for answer in self._tokenized(texts, return_token_strs=True)]
 
     def _tokenized(self, texts: Iterable[Any], **how: bool) -> list[dict[str, Any]]:
-        if _items.is_text(texts):
-            raise UsageError(f'one text was given, {str(texts)[:60]!r}: expected a list of texts')
-        return [self._ask('/tokenize', {'prompt': text, **how}) for text in texts]
+        return [self._ask('/tokenize', {'prompt': text, **how}) for text in _items.listed(texts, 'text')]
 
     def inspect(self) -> dict[str, Any]:
         """What the server says of its model."""

@@ -78,6 +78,12 @@ CLASSES = {
 }
 
 
+def shown(value: Any) -> str:
+    """A value for a sentence: in one line, and not all of a long one."""
+    text = ' '.join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + '...'
+
+
 def make(status: str, sentence: str, results: Any = None) -> Error:
     """The exception for a status of the library."""
     return CLASSES.get(status, Error)(sentence, status, results)

@@ -5,30 +5,33 @@ import contextlib
 import json
 import os
 import tempfile
-from typing import Any, Iterable, Iterator, Union
+from typing import Any, Iterable, Iterator, Mapping, Union
 
-from ._errors import UsageError
+from . import _items
+from ._errors import UsageError, shown
 from ._results import Item
 
 Input = Union[str, 'os.PathLike[str]', Iterable[Any]]
 
 
-def record(value: Any) -> Any:
-    """What stands for this item in a file: texts and conversations become records."""
+def record(value: Any, where: str) -> Any:
+    """What stands for this item in a file: texts, conversations and pairs become records."""
     if isinstance(value, str):
         return {'text': value}
-    if isinstance(value, (list, tuple)) and value and all(isinstance(one, dict) for one in value):
+    if _items.is_conversation(value):
         return {'messages': list(value)}
-    if isinstance(value, dict):
-        return value
-    raise UsageError(f'{value!r:.80}: expected a text, a conversation or a record')
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (tuple, list)) and len(value) in (2, 3):
+        return _items.pair(value, where)
+    raise UsageError(f'{where} is {shown(value)}: expected a text, a conversation, a pair or a record')
 
 
-def write(path: str, records: Iterable[Any]) -> None:
+def write(path: str, values: Iterable[Any]) -> None:
     """Writes JSON lines."""
     with open(path, 'w', encoding='utf-8') as file:
-        for one in records:
-            json.dump(record(one), file)
+        for one in records(values):
+            json.dump(one, file, default=_items.plain)
             file.write('\n')
 
 
@@ -36,6 +39,8 @@ def write(path: str, records: Iterable[Any]) -> None:
 def as_path(given: Input) -> Iterator[str]:
     """A path as it is; records as a file of JSON lines, for as long as the call lasts."""
     if isinstance(given, (str, os.PathLike)):
+        if not os.fspath(given):
+            raise UsageError('the path of the records is empty: expected a file, or a list of records')
         yield os.fspath(given)
         return
     with tempfile.TemporaryDirectory(prefix='guerdon-') as folder:
@@ -71,4 +76,4 @@ def records(given: Input) -> list[Any]:
     """Records in memory, or those of a file of JSON lines."""
     if isinstance(given, (str, os.PathLike)):
         return read(os.fspath(given))
-    return [record(one) for one in given]
+    return [record(one, f'record {index}') for index, one in enumerate(_items.listed(given, 'record'))]

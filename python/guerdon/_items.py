@@ -4,14 +4,39 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
-from ._errors import UsageError
+from ._errors import UsageError, shown
 from ._guerdon import ffi, lib
 
 FORMS = 'a text, a conversation, token ids, or a record such as {"prompt": .., "response": ..}'
 
 
+FIELDS = ('text', 'messages', 'prompt', 'response', 'responses', 'chosen', 'rejected')
+BYTES = (bytearray, memoryview)  # sequences of numbers, but no token ids
+
+
 def is_text(value: Any) -> bool:
     return isinstance(value, (str, bytes))
+
+
+def listed(values: Any, what: str) -> list[Any]:
+    """The values of a list, an array, a column or a generator; refuses what only looks like a list of `what`s."""
+    if is_text(values) or isinstance(values, Mapping):
+        raise UsageError(f'one {what} was given, {shown(values)}: expected a list of {what}s')
+    if hasattr(values, 'columns'):
+        raise UsageError(f'a table was given, a {type(values).__name__}: expected a list of {what}s; guerdon.data.score '
+                         'and python -m guerdon take tables')
+    walks = hasattr(values, '__iter__') or hasattr(values, '__getitem__')
+    if not walks or isinstance(values, (set, frozenset, *BYTES)) or getattr(values, 'ndim', 1) == 0:
+        raise UsageError(f'{shown(values)} was given: expected a list of {what}s')
+    found = list(values)
+    if what != 'answer' and found and all(is_turn(one) for one in found):
+        raise UsageError(f'one conversation was given, {shown(found)}: expected a list of {what}s')
+    return found
+
+
+def is_turn(value: Any) -> bool:
+    """Whether this is a message of a conversation, and not a record."""
+    return isinstance(value, Mapping) and {'role', 'content'} <= set(value) and not set(FIELDS) & set(value)
 
 
 def is_conversation(value: Any) -> bool:
@@ -20,7 +45,7 @@ def is_conversation(value: Any) -> bool:
 
 def is_ids(value: Any) -> bool:
     """Whether these are token ids: a list, a tuple or an array of whole numbers."""
-    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
+    if isinstance(value, (str, bytes, Mapping, *BYTES)) or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         return False
     flat = getattr(value, 'ndim', 1) == 1
     return flat and all(hasattr(one, '__index__') and not isinstance(one, bool) for one in value)
@@ -52,9 +77,7 @@ class Items:
     """Items in the library's form, with room for their results, and the memory that they point to."""
 
     def __init__(self, values: Iterable[Any], adapter: int = 0, ids_only: bool = False) -> None:
-        if is_text(values) or isinstance(values, Mapping):
-            raise UsageError(f'one item was given, {str(values)[:60]!r}: expected a list of items')
-        self.values = list(values)
+        self.values = listed(values, 'item')
         count = len(self.values)
         self.kept: list[Any] = []
         self.items = ffi.new('gd_item[]', count)
@@ -82,7 +105,7 @@ class Items:
         elif is_ids(value):
             self._ids(self._one_part(item), value, where)
         else:
-            raise UsageError(f'{where} is {value!r:.80}: expected {FORMS}')
+            raise UsageError(f'{where} is {shown(value)}: expected {FORMS}')
 
     def _record(self, item: Any, record: Mapping[str, Any], where: str) -> None:
         """The library reads a record as it does in a file."""
@@ -90,7 +113,7 @@ class Items:
         try:
             self._text(item.record, json.dumps(dict(record), default=plain))
         except (TypeError, ValueError, RecursionError) as failure:
-            raise UsageError(f'{where} is {record!r:.80}, which cannot be written as JSON: {failure}') from None
+            raise UsageError(f'{where} is {shown(record)}, which cannot be written as JSON: {failure}') from None
 
     def _one_part(self, item: Any) -> Any:
         item.parts = self._keep(ffi.new('gd_part[]', 1))
@@ -105,7 +128,7 @@ class Items:
         kind, parts = next(((kind, parts) for kind, parts in kinds if all(map(is_ids, parts))), (None, []))
         prompt = record.get('prompt')
         if kind is None or not (prompt is None or is_ids(prompt)):
-            raise UsageError(f'{where} is {record!r:.80}: where one part of a record is token ids, all of its parts '
+            raise UsageError(f'{where} is {shown(record)}: where one part of a record is token ids, all of its parts '
                              'are')
         item.kind = getattr(lib, kind)
         item.parts = array = self._keep(ffi.new('gd_part[]', len(parts)))
@@ -121,7 +144,7 @@ class Items:
             part.ids = self._keep(ffi.new('uint32_t[]', [one.__index__() for one in value] or 1))
         except OverflowError:
             what = 'has a token id that is not a number from 0 to 4294967295'
-            raise UsageError(f'{where}: {value!r:.80} {what}') from None
+            raise UsageError(f'{where}: {shown(value)} {what}') from None
         part.id_count = len(value)
 
     def _text(self, text: Any, value: Any) -> None:
@@ -134,19 +157,22 @@ class Items:
         lib.gd_items_free_results(self.all)
 
 
-def pair(value: Any) -> Mapping[str, Any]:
+def pair(value: Any, where: str) -> Mapping[str, Any]:
     """A preference pair: a record, (chosen, rejected) or (prompt, chosen, rejected)."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         names = ('prompt', 'chosen', 'rejected')[3 - len(value):]
         return dict(zip(names, value))
-    raise UsageError(f'{value!r:.80} is not a pair: expected a record with chosen and rejected, or (prompt, chosen, '
-                     'rejected)')
+    raise UsageError(f'{where} is {shown(value)}: expected a pair, which is a record with chosen and rejected, or '
+                     '(chosen, rejected), or (prompt, chosen, rejected)')
+
+
+def pairs(values: Any) -> list[Mapping[str, Any]]:
+    """Preference pairs as records."""
+    return [pair(one, f'item {index}') for index, one in enumerate(listed(values, 'pair'))]
 
 
 def answers(prompt: Any, responses: Any) -> Mapping[str, Any]:
     """Answers to a prompt as a record."""
-    if is_text(responses):
-        raise UsageError(f'responses is one text, {str(responses)[:60]!r}: expected a list of answers')
-    return {'prompt': prompt, 'responses': list(responses)}
+    return {'prompt': prompt, 'responses': listed(responses, 'answer')}

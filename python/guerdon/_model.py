@@ -13,7 +13,7 @@ from ._arrays import floats
 from ._call import Call, text_of
 from ._errors import UsageError
 from ._guerdon import ffi, lib
-from ._options import Options
+from ._options import Options, path_of
 from ._results import Item, Pairs, Ranking
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Model:
         self._lock = threading.Lock()
         self._user: Optional[int] = None
         self._process = os.getpid()
-        self.path = os.fspath(path)
+        self.path = path_of(path)
         self._keywords = dict(options)
         more = self._name_adapters(adapters)
         how = Options('gd_options', self._keywords, {'model': path, **({'more_adapters': more} if more else {})})
@@ -119,7 +119,13 @@ class Model:
         return self._handle is None
 
     def __enter__(self) -> 'Model':
+        if self.closed:
+            raise UsageError(f'{self.path} is closed')
         return self
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise UsageError(f'{self.path} is open, and can be neither copied nor sent to another process: open it there, '
+                         'by its path')
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -159,7 +165,7 @@ class Model:
     def score_pairs(self, pairs: Iterable[Any], *, progress: Report = None) -> Pairs:
         """The scores of preference pairs: records with chosen and rejected, (chosen, rejected) or (prompt, chosen,
         rejected)."""
-        return _results.pairs(self._whole([_items.pair(one) for one in pairs], progress))
+        return _results.pairs(self._whole(_items.pairs(pairs), progress))
 
     def rank(self, prompt: Any, responses: Sequence[Any], *, progress: Report = None) -> Ranking:
         """Ranks answers to a prompt, which is computed once."""

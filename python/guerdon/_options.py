@@ -16,6 +16,7 @@ SWITCHES = {'dry_run', 'full', 'skip_unscored', 'resume', 'calibrate', 'annotate
 HIDDEN = {'struct_size', 'report', 'problem', 'context', 'arguments', 'eval_count', 'no_share_prefix', 'more_adapters',
           'more_adapter_count'}
 COUNTS = {'evals': 'eval_count', 'more_adapters': 'more_adapter_count'}
+POSITIVE = {'threads', 'batch_tokens', 'max_length'}  # of which the structs' 0 says that they weren't given
 UNITS = {'': 1, 'K': 1 << 10, 'M': 1 << 20, 'G': 1 << 30, 'T': 1 << 40}
 
 
@@ -27,6 +28,17 @@ def words(kind: Any) -> dict[str, int]:
     found = {name[len(prefix):].lower().replace('_', '-'): value for value, name in names.items()}
     if prefix == 'GD_ADD_EOS_':  # "never" wins over what an adapter was trained with; no keyword doesn't
         found['never'] = found.pop('off')
+    return found
+
+
+def path_of(path: Any) -> str:
+    """The path of a model, or a sentence."""
+    try:
+        found = os.fsdecode(os.fspath(path))
+    except TypeError:
+        found = ''
+    if not found:
+        raise UsageError(f'path={path!r}: expected the directory of a model, or its org/name')
     return found
 
 
@@ -47,9 +59,9 @@ def _size(name: str, value: Any) -> int:
 
 
 def _count(name: str, value: Any, kind: Any) -> int:
-    most = (1 << 8 * ffi.sizeof(kind)) - 1
-    if isinstance(value, bool) or not hasattr(value, '__index__') or not 0 <= value.__index__() <= most:
-        raise UsageError(f'{name}={value!r}: expected a whole number from 0 to {most}')
+    least, most = int(name in POSITIVE), (1 << 8 * ffi.sizeof(kind)) - 1
+    if isinstance(value, bool) or not hasattr(value, '__index__') or not least <= value.__index__() <= most:
+        raise UsageError(f'{name}={value!r}: expected a whole number from {least} to {most}')
     return int(value.__index__())
 
 
@@ -84,6 +96,9 @@ class Options:
         getattr(lib, f'{kind}_init_sized')(self.struct, ffi.sizeof(kind))
         self.fields = dict(ffi.typeof(kind).fields)
         self.kept: list[Any] = []
+        for name in keywords:
+            if name in fixed:
+                raise UsageError(f'there is no keyword {name} here')
         for name, value in {**keywords, **fixed}.items():
             if value is not None:
                 self._set(name, value, keywords)

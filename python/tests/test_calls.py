@@ -1,5 +1,9 @@
 """Calls that are stopped, watched, shared by threads or taken through a fork."""
+import multiprocessing
 import os
+import subprocess
+import sys
+import tempfile
 import threading
 import unittest
 
@@ -150,6 +154,54 @@ class Threads(Case):
             self.assertEqual(self.run_all(2, work), [])
             self.assertEqual(counted, [1, None])
 
+    def test_processes(self):
+        """However a child begins: a model of this process is refused there, and one of its own is right."""
+        with tempfile.TemporaryDirectory() as folder:
+            script = os.path.join(folder, 'processes.py')
+            with open(script, 'w', encoding='utf-8') as file:
+                file.write(
+                    'import multiprocessing, sys\n'
+                    'from guerdon import Model, UsageError\n'
+                    'def own(path):\n'
+                    '    with Model(path) as model: return model.score(["a"])[0]\n'
+                    'def given(model):\n'
+                    '    return len(model.score(["a"]))\n'
+                    'if __name__ == "__main__":\n'
+                    '    model = Model(sys.argv[1])\n'
+                    '    for kind in multiprocessing.get_all_start_methods():\n'
+                    '        with multiprocessing.get_context(kind).Pool(2) as pool:\n'
+                    '            same = pool.map(own, [model.path] * 3) == [model.score(["a"])[0]] * 3\n'
+                    '            try:\n'
+                    '                pool.map(given, [model])\n'
+                    '            except UsageError as why:\n'
+                    '                print(same, "sent to another process" in str(why))\n')
+            done = subprocess.run([sys.executable, script, MODEL], capture_output=True, text=True, check=False)
+        kinds = len(multiprocessing.get_all_start_methods())
+        self.assertEqual((done.returncode, done.stdout.split()), (0, ['True', 'True'] * kinds), done.stderr)
+
+    @unittest.skipUnless(hasattr(os, 'fork'), 'there is no fork')
+    def test_fork_during_a_call(self):
+        status, out, err = python(
+            'import os, signal, threading, warnings\n'
+            'from common import MODEL\n'
+            'from guerdon import Model\n'
+            'from test_calls import TEXTS\n'
+            'model = Model(MODEL, batch_tokens=32)\n'
+            'warnings.simplefilter("ignore")\n'
+            'begun = threading.Event()\n'
+            'thread = threading.Thread(target=lambda: model.score(TEXTS * 9, progress=lambda _: begun.set()))\n'
+            'thread.start()\n'
+            'begun.wait()\n'
+            'child = os.fork()\n'
+            'if child == 0:\n'
+            '    signal.alarm(100)\n'
+            '    model.close()\n'
+            '    with Model(MODEL) as own: print(len(own.score(["a"])), flush=True)\n'
+            '    os._exit(0)\n'
+            'print(os.waitpid(child, 0)[1])\n'
+            'thread.join()\n')
+        self.assertEqual((status, out.split(), err), (0, ['1', '0'], ''))
+
     @unittest.skipUnless(hasattr(os, 'fork'), 'there is no fork')
     def test_fork(self):
         status, out, err = python(
@@ -192,7 +244,6 @@ class Long(Case):
             self.assertSays(UsageError, 'there is no keyword bye; did you mean by?', model.eval, self.PAIRS, bye='kind')
 
     def test_train(self):
-        import tempfile
         told = []
         with tempfile.TemporaryDirectory() as folder, Model(MODEL, threads=1) as model:
             result = model.train(self.PAIRS, f'{folder}/out', lora_r=2, max_steps=2, batch_size=2, grad_accum=1, seed=7,

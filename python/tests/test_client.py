@@ -126,10 +126,18 @@ class Served(Case):
         self.assertSays(ServerError, f'{url}/v1/reward: ', Client(url).score, ['a'])
 
     def test_arguments(self):
-        for url in ('127.0.0.1:8080', 'ftp://host', 'http://'):
+        for url in ('127.0.0.1:8080', 'ftp://host', 'http://', 'http://host:port', 'http://host:99999', None, 3):
             self.assertSays(UsageError, f'url={url!r}: expected a server', Client, url)
-        self.assertSays(UsageError, 'batch=0: expected', Client, self.url, batch=0)
+        for words, keywords in (
+                ('batch=0: expected a whole number', {'batch': 0}), ('batch=True: expected', {'batch': True}),
+                ("batch='9': expected", {'batch': '9'}), ('batch=1.5: expected', {'batch': 1.5}),
+                ("timeout='9': expected a number of seconds", {'timeout': '9'}),
+                ('patience=-1: expected a number of seconds', {'patience': -1}),
+                ('patience=nan: expected a number of seconds', {'patience': float('nan')})):
+            self.assertSays(UsageError, words, Client, self.url, **keywords)
         self.assertSays(UsageError, 'one item was given', self.client.score, 'abc')
+        for call in (self.client.score, self.client.score_pairs, self.client.tokenize):
+            self.assertSays(UsageError, 'None was given: expected a list', call, None)
         self.assertSays(UsageError, 'item 0 is 3: expected', self.client.score, [3])
         self.assertSays(UsageError, 'a server takes token ids alone', self.client.score_pairs, [([1], [2])])
 

@@ -1,5 +1,7 @@
 """What is refused, by which class, and in which words."""
+import copy
 import os
+import pickle
 import platform
 import shutil
 import tempfile
@@ -22,7 +24,10 @@ class Arguments(Case):
                 ("truncate='lft': expected error, left, right, drop, oldest-turns", {'truncate': 'lft'}),
                 ("add_eos='off': expected", {'add_eos': 'off'}),
                 ('truncate=1: expected', {'truncate': 1}),
-                ('threads=-1: expected a whole number from 0 to 4294967295', {'threads': -1}),
+                ('there is no keyword model', {'model': 'elsewhere'}),
+                ('threads=-1: expected a whole number from 1 to 4294967295', {'threads': -1}),
+                ('threads=0: expected a whole number from 1', {'threads': 0}),
+                ('max_length=0: expected a whole number from 1', {'max_length': 0}),
                 ('threads=True: expected a whole number', {'threads': True}),
                 ('threads=1.5: expected a whole number', {'threads': 1.5}),
                 ('threads=4294967296: expected a whole number', {'threads': 1 << 32}),
@@ -67,6 +72,12 @@ class Arguments(Case):
 
 
 class Classes(Case):
+    def test_paths(self):
+        for path in (None, 3, '', b'', ['a']):
+            self.assertSays(UsageError, f'path={path!r}: expected the directory of a model', Model, path)
+        with Model(os.fsencode(MODEL)) as model:
+            self.assertEqual(model.path, MODEL)
+
     def test_files(self):
         failure = self.assertSays(FileError, '/nowhere/at/all: no such directory', Model, '/nowhere/at/all')
         self.assertEqual(failure.status, 'GD_EIO')
@@ -99,6 +110,9 @@ class Items(Case):
                 ('item 0 is None: expected a text', None),
                 ('item 0 is [1, True]: expected a text', [1, True]),
                 ("item 0 is ['a', 'b']: expected a text", ['a', 'b']),
+                ("item 0 is bytearray(b'a'): expected a text", bytearray(b'a')),
+                ("item 0 is ['" + 'x' * 75 + '...: expected', ['x' * 99]),
+                ("item 0 is two lines: expected a text", type('Two', (), {'__repr__': lambda _: 'two\nlines'})()),
                 ('item 0 is [1.5]: expected a text', [1.5]),
                 ('has a token id that is not a number from 0 to 4294967295', [-1]),
                 ('has a token id that is not a number from 0 to 4294967295', [1 << 32]),
@@ -126,13 +140,67 @@ class Items(Case):
                 self.assertSays(FormatError, 'item 0: ', self.model.score, [value])
 
     def test_one_item_in_place_of_a_list(self):
-        self.assertSays(UsageError, "one item was given, 'abc': expected a list", self.model.score, 'abc')
-        self.assertSays(UsageError, 'one item was given', self.model.items, {'text': 'a'})
-        self.assertSays(UsageError, "responses is one text, 'abc'", self.model.rank, 'p', 'abc')
+        model = self.model
+        self.assertSays(UsageError, "one item was given, 'abc': expected a list", model.score, 'abc')
+        self.assertSays(UsageError, 'one item was given', model.items, {'text': 'a'})
+        self.assertSays(UsageError, "one answer was given, 'abc'", model.rank, 'p', 'abc')
+        self.assertSays(UsageError, "one pair was given, {'chosen'", model.score_pairs, {'chosen': 'a', 'rejected': 'b'})
+        turns = [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]
+        self.assertSays(UsageError, 'one conversation was given', model.score, turns)
+        self.assertSays(UsageError, 'one conversation was given', model.tokenize, turns)
+        self.assertSays(UsageError, 'item 0 is 40: expected a text', model.score, [40, 82])
+        self.assertEqual(model.items([{**turns[0], 'text': 'a'}])[0].status, 'GD_OK')
         self.assertSays(UsageError, 'item 1 has 1 score: a pair has two', self.model.score_pairs,
                         [('a', 'b'), {'text': 'a'}])
-        self.assertSays(UsageError, "'ab' is not a pair", self.model.score_pairs, ['ab'])
-        self.assertSays(UsageError, "('a',) is not a pair", self.model.score_pairs, [('a',)])
+        self.assertSays(UsageError, "item 0 is 'ab': expected a pair", model.score_pairs, ['ab'])
+        self.assertSays(UsageError, "item 1 is ('a',): expected a pair", model.score_pairs, [('a', 'b'), ('a',)])
+
+    def test_what_is_no_list(self):
+        for value in (None, 3, {'a', 'b'}, frozenset('a'), bytearray(b'ab'), object()):
+            for call in (self.model.score, self.model.tokenize, self.model.items, self.model.score_pairs,
+                         self.model.eval, lambda given: self.model.rank('p', given)):
+                self.assertSays(UsageError, 'was given: expected a list of ', call, value)
+        self.assertSays(UsageError, 'expected a list of records', self.model.train, None, 'nowhere')
+        self.assertSays(UsageError, 'the path of the records is empty', self.model.eval, '')
+        self.assertSays(UsageError, 'record 1 is 3: expected', self.model.eval, [('a', 'b'), 3])
+
+        class Table:
+            columns = ('text',)
+
+            def __iter__(self):
+                return iter(self.columns)
+
+        for call in (self.model.score, self.model.score_pairs, self.model.eval):
+            self.assertSays(UsageError, 'a table was given, a Table: expected a list', call, Table())
+
+    def test_what_is_a_list(self):
+        want = self.model.score(['a', 'b'])
+        for values in (('a', 'b'), iter(['a', 'b']), (one for one in 'ab'), {'a': 1, 'b': 2}.keys(), [b'a', b'b']):
+            self.assertBits(self.model.score(values), want)
+
+        class ByNumber:
+            def __getitem__(self, at):
+                return ['a', 'b'][at]
+
+        self.assertBits(self.model.score(ByNumber()), want)
+        for values in ([('a', 'b')], (pair for pair in [('', 'a', 'b')]), [{'chosen': 'a', 'rejected': b'b'}]):
+            self.assertBits(self.model.score_pairs(values).margins, [want[0] - want[1]])
+        with self.assertRaises(ZeroDivisionError):
+            self.model.score(1 / 0 for _ in 'a')
+        try:
+            import numpy
+        except ImportError:
+            return
+        self.assertBits(self.model.score(numpy.array(['a', 'b'])), want)
+        ids = numpy.array(self.model.tokenize(['a', 'b']))
+        self.assertBits(self.model.score(ids), want)
+        self.assertSays(UsageError, 'was given: expected a list of items', self.model.score, numpy.array('a'))
+
+    def test_eval_of_pairs(self):
+        """As score_pairs() takes them, and with what JSON doesn't know."""
+        found = [self.model.eval(records)['margin'] for records in (
+            [('p', 'a', 'b')], [{'prompt': 'p', 'chosen': 'a', 'rejected': 'b'}], [['p', b'a', 'b']])]
+        self.assertEqual(found[1:], found[:1] * 2)
 
     def test_closed(self):
         self.model.close()
@@ -141,6 +209,15 @@ class Items(Case):
         self.assertIn('closed', repr(self.model))
         for call in (lambda: self.model.score(['a']), self.model.inspect):
             self.assertSays(UsageError, f'{MODEL} is closed', call)
+
+        self.assertSays(UsageError, 'is closed', self.model.__enter__)
+
+    def test_copies(self):
+        """Two objects of one model would free it twice."""
+        for take in (copy.copy, copy.deepcopy, pickle.dumps):
+            self.assertSays(UsageError, 'can be neither copied nor sent to another process', take, self.model)
+        failure = self.assertSays(UsageError, 'expected', Model, MODEL, truncate='lft')
+        self.assertEqual(vars(pickle.loads(pickle.dumps(failure))), vars(failure))
 
     def test_context(self):
         with self.assertRaises(KeyError), Model(MODEL) as model:
