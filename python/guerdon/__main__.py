@@ -39,7 +39,8 @@ def _run(arguments: Sequence[str]) -> int:
         try:
             from . import _learn, _tables
         except ImportError as missing:
-            raise Error(f'{missing.name} is needed for tables: pip install "guerdon[tables]", or pyarrow') from missing
+            what = f'{missing.name} is needed for tables: pip install {missing.name}'
+            raise Error(what, 'GD_EUNSUPPORTED') from missing
         return _learn.run(rest) if command == 'train' else _tables.run(command, _positional(rest))
     print(
         f'guerdon: python -m guerdon has no command {command}: '

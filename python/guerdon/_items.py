@@ -23,8 +23,8 @@ def listed(values: Any, what: str) -> list[Any]:
     if is_text(values) or isinstance(values, Mapping):
         raise UsageError(f'one {what} was given, {shown(values)}: expected a list of {what}s')
     if hasattr(values, 'columns'):
-        raise UsageError(f'a table was given, a {type(values).__name__}: expected a list of {what}s; guerdon.data.score '
-                         'and python -m guerdon take tables')
+        raise UsageError(f'a table was given, a {type(values).__name__}: expected a list of {what}s; '
+                         'guerdon.data.score and python -m guerdon take tables')
     walks = hasattr(values, '__iter__') or hasattr(values, '__getitem__')
     if not walks or isinstance(values, (set, frozenset, *BYTES)) or getattr(values, 'ndim', 1) == 0:
         raise UsageError(f'{shown(values)} was given: expected a list of {what}s')
@@ -45,7 +45,9 @@ def is_conversation(value: Any) -> bool:
 
 def is_ids(value: Any) -> bool:
     """Whether these are token ids: a list, a tuple or an array of whole numbers."""
-    if isinstance(value, (str, bytes, Mapping, *BYTES)) or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
+    if isinstance(value, (str, bytes, Mapping, *BYTES)):
+        return False
+    if not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         return False
     flat = getattr(value, 'ndim', 1) == 1
     return flat and all(hasattr(one, '__index__') and not isinstance(one, bool) for one in value)

@@ -18,7 +18,10 @@ import os
 import tempfile
 from typing import Any, Iterable, Iterator
 
-import pyarrow as pa
+try:
+    import pyarrow as pa
+except ImportError as missing:
+    raise ImportError('guerdon.data needs pyarrow: pip install pyarrow', name='pyarrow') from missing
 
 from . import _columns, _run
 from ._errors import FileError, FormatError, UsageError

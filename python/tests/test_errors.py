@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import guerdon
-from common import ADAPTER, MODEL, Case
+from common import ADAPTER, MODEL, Case, python
 from guerdon import Error, FileError, FormatError, Model, UsageError, _options
 from guerdon._guerdon import ffi, lib
 
@@ -69,6 +69,22 @@ class Arguments(Case):
     def test_none_is_the_default(self):
         with Model(MODEL, adapter=None, memory=None, truncate=None) as model, Model(MODEL) as other:
             self.assertBits(model.score(['a']), other.score(['a']))
+
+
+class WithoutTables(Case):
+    def test_sentences(self):
+        """Without pyarrow, tables alone are refused."""
+        status, out, err = python(
+            'import sys; sys.modules["pyarrow"] = None\n'
+            'from guerdon import __main__\n'
+            'print(__main__.main(["score", "x.parquet", "--model", "m", "--output", "y.parquet"]))\n'
+            'try:\n'
+            '    import guerdon.ray\n'
+            'except ImportError as missing:\n'
+            '    print(missing, missing.name)\n')
+        said = 'guerdon.data needs pyarrow: pip install pyarrow'
+        self.assertEqual((status, out.splitlines()), (0, ['3', f'{said} pyarrow']))
+        self.assertEqual(err, 'guerdon: pyarrow is needed for tables: pip install pyarrow\n')
 
 
 class Classes(Case):
@@ -144,7 +160,8 @@ class Items(Case):
         self.assertSays(UsageError, "one item was given, 'abc': expected a list", model.score, 'abc')
         self.assertSays(UsageError, 'one item was given', model.items, {'text': 'a'})
         self.assertSays(UsageError, "one answer was given, 'abc'", model.rank, 'p', 'abc')
-        self.assertSays(UsageError, "one pair was given, {'chosen'", model.score_pairs, {'chosen': 'a', 'rejected': 'b'})
+        pair = {'chosen': 'a', 'rejected': 'b'}
+        self.assertSays(UsageError, "one pair was given, {'chosen'", model.score_pairs, pair)
         turns = [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]
         self.assertSays(UsageError, 'one conversation was given', model.score, turns)
         self.assertSays(UsageError, 'one conversation was given', model.tokenize, turns)
