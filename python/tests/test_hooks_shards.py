@@ -149,7 +149,7 @@ class Shards(Folder):
         self.assertEqual(self.contents()['part.parquet.done'], b'mine')
 
     def test_interrupted(self):
-        """Ctrl-C, and then --resume; a kill between the table and its marker, too."""
+        """Ctrl-C, and then --resume; a kill between the table and its marker, which was there before, too."""
         self.score('whole.parquet', '--shard', '2/2')
         for moment in ('lines', 'marker'):
             status = self.killed(moment)
@@ -160,7 +160,6 @@ class Shards(Folder):
             self.assertDigests('part.parquet')
             self.assertTrue(self.table('part.parquet').equals(self.table('whole.parquet')))
             self.assertNotIn('part.parquet.guerdon', os.listdir())
-            os.remove('part.parquet.done')
 
     def killed(self, moment):
         """A run of part 2 of 2 that Ctrl-C ends, of which some lines are written, or the whole table."""
