@@ -86,7 +86,10 @@ def _shard(text: Optional[str]) -> dict[str, int]:
     found = re.fullmatch('([0-9]{1,9})/([1-9][0-9]{0,8})', text)
     if not found:
         raise UsageError(f'--shard {text}: expected I/N, such as 1/4')
-    return {'shard': int(found[1]), 'shards': int(found[2])}
+    part, of = int(found[1]), int(found[2])
+    if not 1 <= part <= of:
+        raise UsageError(f'--shard {text}: expected a part from 1 to {of}; parts count from 1')
+    return {'shard': part, 'shards': of}
 
 
 class Command:

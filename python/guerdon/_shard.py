@@ -15,10 +15,11 @@ import re
 from typing import Any, Iterable, Iterator, Optional, Sequence
 
 from . import data
-from ._errors import Error, FileError
+from ._errors import Error, FileError, FormatError
 
 FORMAT = 'guerdon-shard/1'
 OUTPUTS = re.compile(r'"outputs":\[[^]]*\]')
+LAID = {'bytes': 0, 'sha256': ''}  # an output in a marker that lay() wrote; no run of the library has such a digest
 
 
 def rows(batches: Iterable[Any], first: int, end: int) -> Iterator[Any]:
@@ -33,14 +34,34 @@ def rows(batches: Iterable[Any], first: int, end: int) -> Iterator[Any]:
             return
 
 
-def _read(path: str) -> Optional[dict[str, Any]]:
-    """What a marker says; None if there is none, or the file is another's."""
+def _text(path: str) -> str:
+    """What a marker has; of a folder, a pipe or a link to nowhere nothing, which no marker has."""
     try:
-        with open(path, encoding='utf-8') as file:
-            said = json.load(file)
-    except (OSError, ValueError):
+        with open(path if os.path.isfile(path) else os.devnull, encoding='utf-8', errors='replace') as file:
+            return file.read()
+    except OSError:
+        return ''
+
+
+def _said(text: str) -> Optional[dict[str, Any]]:
+    """What a marker says; None of a file that is another's."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) and said.get('format') == FORMAT else None
+
+
+def _read(path: str) -> Optional[dict[str, Any]]:
+    """What a marker says; None if there is none, or the file is another's."""
+    return _said(_text(path))
+
+
+def _remove(*paths: str) -> None:
+    """Removes those of the files that are there."""
+    for path in paths:
+        if os.path.lexists(path):
+            os.remove(path)
 
 
 def _digest(path: str) -> dict[str, Any]:
@@ -72,32 +93,49 @@ class Marker:
         self.tables = tables
         self.output, self.lines = next(iter(tables.items()))
         self.path, self.inner = self.output + '.done', self.lines + '.done'
-        self.there: Optional[dict[str, Any]] = None
+        self.there: list[Any] = []  # the outputs of an earlier run, if the library is asked about them
 
     def lay(self, resume: bool) -> None:
         """Before the library begins: lays what is there beside its lines, unless a run is under way there.  To the
         library, a table that is complete is lines of no bytes."""
+        self._take_away()
         if not os.path.lexists(self.path) or os.path.exists(self.lines):
             return
-        with open(self.path, encoding='utf-8', errors='replace') as file:
-            text = file.read()
-        self.there = _read(self.path) if resume else None
-        if self.there:
-            count = len(self.tables)
-            text = _put_outputs(text, [{'bytes': 0, 'sha256': ''}] * count + self.there['outputs'][count:])
+        text = _text(self.path)
+        said = _said(text) if resume else None
+        if said:
+            self.there, count = self._outputs(said), len(self.tables)
+            _replace(self.inner, _put_outputs(text, [LAID] * count + self.there[count:]))
             for lines in self.tables.values():
                 open(lines, 'w', encoding='utf-8').close()
-        _replace(self.inner, text)
+        else:
+            _replace(self.inner, text)
+
+    def _take_away(self) -> None:
+        """What a run laid here that was killed: its lines of no bytes must not be taken for those of a part."""
+        outputs = (_read(self.inner) or {}).get('outputs')
+        if isinstance(outputs, list) and LAID in outputs:
+            _remove(*self.tables.values(), self.inner)
+        elif not os.path.exists(self.lines):
+            _remove(self.inner)
+
+    def _outputs(self, said: dict[str, Any]) -> list[Any]:
+        """Of each output, its bytes and digest, or None of a pipe."""
+        found = said.get('outputs')
+        if isinstance(found, list) and found:
+            if all(one is None or (isinstance(one, dict) and isinstance(one.get('bytes'), int)) for one in found):
+                return found
+        raise self._malformed()
 
     @contextlib.contextmanager
     def named(self) -> Iterator[None]:
-        """What the library says of its lines is about the tables."""
+        """What the library says of its lines is about the tables; but a run under way has its journal in the folder."""
         try:
             yield
         except Error as failure:
             said = str(failure)
             for table, lines in self.tables.items():
-                said = said.replace(lines, table)
+                said = re.sub(re.escape(lines) + r'(?!\.resume)', lambda _, name=table: name, said)
             failure.args = (said,)
             raise
 
@@ -105,7 +143,9 @@ class Marker:
         """Whether the library, asked for this shard, found that the tables are those of an earlier run, complete."""
         if not shard or not self.there:
             return False
-        for table, was in zip(self.tables, self.there['outputs']):
+        if len(self.there) < len(self.tables):
+            raise self._malformed()
+        for table, was in zip(self.tables, self.there):
             if not os.path.exists(table):
                 raise self._differs(f'{table} is not there, but {self.path} says that it is done')
             size = os.path.getsize(table)
@@ -114,12 +154,17 @@ class Marker:
                 raise self._differs(what)
         return True
 
+    def _malformed(self) -> Error:
+        what = f'{self.path} does not say in outputs how many bytes each output has'
+        return FormatError(f'{what}; remove it to start afresh', 'GD_EFORMAT')
+
     def _differs(self, what: str) -> Error:
         return FileError(f'{what}; remove {self.path} to start afresh', 'GD_EIO')
 
     def check_columns(self, table: str, schema: Any) -> None:
-        """Flags for columns, such as --prefix, are none of what the library compares."""
-        if not data.read(table).schema.equals(schema):
+        """Flags for columns, such as --prefix, are none of what the library compares.  Types are not compared: not
+        every type of Arrow is the same after it was in a Parquet file."""
+        if data.read(table).schema.names != schema.names:
             raise self._differs(f'{table} is complete, but has other columns than this run would write')
 
     def part(self) -> Optional[tuple[int, int]]:
@@ -137,10 +182,9 @@ class Marker:
 
     def write(self) -> None:
         """When all tables are written; without a shard, there is no marker."""
-        said = _read(self.inner)
+        text = _text(self.inner)
+        said = _said(text)
         if said is None:
             return
-        with open(self.inner, encoding='utf-8') as file:
-            text = file.read()
         mine = [_digest(table) for table in self.tables]
         _replace(self.path, _put_outputs(text, mine + said['outputs'][len(mine):]))

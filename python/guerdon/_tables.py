@@ -61,7 +61,7 @@ class Run:
     def start(self) -> None:
         """The folder, and in it the rows as the library reads them."""
         if not self.call.get('resume'):
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
         os.makedirs(self.folder, exist_ok=True)
         self.records = self.path('in.jsonl') if self.table else self.source
         if self.table:
@@ -71,11 +71,17 @@ class Run:
                         record[ROW] = row
                     file.write(json.dumps(record, default=str) + '\n')
 
+    def remove(self) -> None:
+        """Removes the folder: the lines first, for without them nothing in it is taken for a run."""
+        with contextlib.suppress(OSError):
+            os.remove(self.path('out.jsonl'))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def end(self, complete: bool) -> None:
         """Removes the folder, unless there is something to resume from."""
         done = self.path('out.jsonl')
         if complete or not self.lasting or not os.path.exists(done) or not os.path.getsize(done):
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.remove()
         else:
             said = f'what is done is in {self.folder}; with --resume, the same command continues'
             print(f'guerdon: {said}', file=sys.stderr)
@@ -90,7 +96,7 @@ class Run:
 
     def ask(self, function: Callable[..., Any], lines: str, *more: Any, **how: Any) -> Any:
         """Calls the library, which writes lines that become a table, or are the output."""
-        if _to_table(self.output) and self.table:
+        if _to_table(self.output):
             second = {self.rejects: self.path('rejects.jsonl')} if self.rejects else {}
             self.marker = _shard.Marker({self.output: lines, **second})
             self.marker.lay(bool(self.call.get('resume')))
@@ -243,7 +249,7 @@ def eval(run: Run) -> None:
 
 def tokenize(run: Run) -> None:
     lines = run.path('out.jsonl') if _to_table(run.output) else run.output
-    run.failed = _run.tokenize(run.command.model, run.records, lines, **run.call)
+    run.failed = run.ask(lambda _, *files, **how: _run.tokenize(run.command.model, *files, **how), lines, **run.call)
     if _to_table(run.output):
         run.write(run.output, table_of_lines(lines))
 

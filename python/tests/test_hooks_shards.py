@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import unittest
 
 import test_hooks_data
@@ -138,6 +139,77 @@ class Shards(Folder):
         self.score('part.parquet', '--shard', '2/3', says='5 rows in part.parquet')
         self.assertEqual(self.contents(), before)
 
+    def test_killed_over_a_part_that_is_done(self):
+        """What --resume laid for the library must not be taken for the part's lines, which would be no scores."""
+        self.score('part.parquet', '--shard', '2/3')
+        before = self.contents()
+        again = ('--shard', '2/3', '--resume')
+        self.assertEqual(self.shot('_run.score', *again), -signal.SIGKILL)
+        self.assertIn('part.parquet.guerdon', os.listdir())
+        self.score('part.parquet', *again, says='complete; nothing to do')
+        self.assertEqual(self.contents(), before)
+        self.shot('_run.score', *again)
+        os.remove('part.parquet.done')  # to start afresh
+        self.score('part.parquet', *again, says='5 rows in part.parquet')
+        self.assertEqual(self.contents(), before)
+
+    def test_killed_while_the_folder_is_removed(self):
+        self.score('whole.parquet', '--shard', '2/3')
+        self.assertEqual(self.shot('_tables.shutil.rmtree', '--shard', '2/3', '--resume'), -signal.SIGKILL)
+        os.remove('part.parquet.guerdon/out.jsonl.done')  # it removes in an order of its own
+        self.score('part.parquet', '--shard', '2/3', '--resume', says='complete; nothing to do')
+        self.assertTrue(self.table('part.parquet').equals(self.table('whole.parquet')))
+        self.assertNotIn('part.parquet.guerdon', os.listdir())
+
+    def shot(self, where, *how):
+        """The exit status of a run that is killed, and can't clean up, where it calls this."""
+        source = f"""if True:
+            import os, signal, sys
+            from guerdon import __main__, _run, _tables
+            {where} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+            sys.exit(__main__.main(sys.argv[1:]))
+        """
+        call = ('score', 'pairs.parquet', '--output', 'part.parquet', '--model', MODEL, *how)
+        return self.script(source, *call).returncode
+
+    def test_malformed_marker(self):
+        self.score('part.parquet', '--shard', '2/3')
+        with open('part.parquet.done', encoding='utf-8') as file:
+            good = file.read()
+        for words, old, new in (
+            ('does not say in outputs', '"outputs"', '"others"'),
+            ('does not say in outputs', '"outputs":[', '"outputs":[7,'),
+            ('does not say in outputs', '"bytes"', '"size"'),
+            ('all_items', '"all_items"', '"everything"'),
+            ('the run would overwrite this file', '{', '{{'),
+        ):
+            with open('part.parquet.done', 'w', encoding='utf-8') as file:
+                file.write(good.replace(old, new, 1))
+            with self.subTest(new):
+                self.score('part.parquet', '--shard', '2/3', '--resume', status=2 if '{' in old else 3, says=words)
+                self.assertNotIn('part.parquet.guerdon', os.listdir())
+
+    def test_another_command(self):
+        """Whatever makes a table does not write over a part."""
+        self.score('part.parquet', '--shard', '2/3')
+        with open('pairs.jsonl', 'w', encoding='utf-8') as file:
+            file.write('{"chosen":"a","rejected":"b"}\n')
+        before = self.contents()
+        for command, source in (('tokenize', 'pairs.parquet'), ('score', 'pairs.jsonl')):
+            self.guerdon(command, source, '--output', 'part.parquet', status=2,
+                         says='part.parquet has shard 2/3, as part.parquet.done says')
+        self.assertEqual(self.contents(), before)
+
+    def test_types_that_parquet_changes(self):
+        """A part that is done has the columns of its run, although Parquet has no timestamps of seconds."""
+        seconds = test_hooks_data.pa.array([1, 2], test_hooks_data.pa.timestamp('s'))
+        test_hooks_data.data.write(
+            'times.arrow', test_hooks_data.pa.table({'chosen': ['a', 'b'], 'rejected': ['c', 'd'], 'at': seconds})
+        )
+        how = ('score', 'times.arrow', '--output', 'part.parquet', '--shard', '1/2')
+        self.guerdon(*how)
+        self.guerdon(*how, '--resume', says='complete; nothing to do')
+
     def test_a_file_of_the_user(self):
         """It is neither taken for a marker, nor overwritten."""
         with open('part.parquet.done', 'w', encoding='utf-8') as file:
@@ -147,6 +219,13 @@ class Shards(Folder):
         self.assertEqual(sorted(os.listdir()), ['pairs.parquet', 'part.parquet.done'])
         self.score('part.parquet')
         self.assertEqual(self.contents()['part.parquet.done'], b'mine')
+        os.remove('part.parquet.done')
+        for make in (os.mkdir, lambda path: os.symlink('nowhere', path), os.mkfifo):
+            make('other.parquet.done')
+            self.score('other.parquet', '--shard', '2/3', status=2, says='the run would overwrite this file')
+            self.assertNotIn('other.parquet', os.listdir())
+            os.replace('other.parquet.done', 'theirs')
+            os.rmdir('theirs') if os.path.isdir('theirs') else os.remove('theirs')
 
     def test_interrupted(self):
         """Ctrl-C, and then --resume; a kill between the table and its marker, which was there before, too."""
@@ -156,6 +235,9 @@ class Shards(Folder):
             self.assertEqual(status, 130)
             self.assertIn('part.parquet.guerdon', os.listdir())
             self.assertNotIn('part.parquet.done', os.listdir())
+            if moment == 'lines':
+                self.score('part.parquet', '--shard', '1/2', '--resume', status=2,
+                           says='part.parquet.guerdon/out.jsonl.resume: the run was started with another shard')
             self.score('part.parquet', '--shard', '2/2', '--resume', '--batch-tokens', '200')
             self.assertDigests('part.parquet')
             self.assertTrue(self.table('part.parquet').equals(self.table('whole.parquet')))
@@ -199,8 +281,8 @@ class Shards(Folder):
             self.guerdon(*arguments, '--shard', '1/2', status=2, says=words)
         for bad in ('', '2', '1/', '1/0', '1/3/3', '-1/3', 'a/b', '1/' + '9' * 5000):
             self.score('x.parquet', f'--shard={bad}', status=2, says='expected I/N')
-        self.score('x.parquet', '--shard', '0/3', status=2, says='shards are counted from 1')
-        self.score('x.parquet', '--shard', '4/3', status=2, says='expected one from 1 to 3')
+        for bad in ('0/3', '4/3'):
+            self.score('x.parquet', '--shard', bad, status=2, says='expected a part from 1 to 3; parts count from 1')
         self.assertEqual(self.contents(), before)
 
 
