@@ -34,7 +34,7 @@ class Shards(Folder):
     def contents(self):
         """Every file here, by its bytes."""
         found = {}
-        for name in sorted(os.listdir()):
+        for name in filter(os.path.isfile, sorted(os.listdir())):
             with open(name, 'rb') as file:
                 found[name] = file.read()
         return found
@@ -148,10 +148,11 @@ class Shards(Folder):
         self.assertIn('part.parquet.guerdon', os.listdir())
         self.score('part.parquet', *again, says='complete; nothing to do')
         self.assertEqual(self.contents(), before)
-        self.shot('_run.score', *again)
-        os.remove('part.parquet.done')  # to start afresh
-        self.score('part.parquet', *again, says='5 rows in part.parquet')
-        self.assertEqual(self.contents(), before)
+        for how in (again, again[:2]):
+            self.shot('_run.score', *how)
+            os.remove('part.parquet.done')  # to start afresh
+            self.score('part.parquet', *again, says='5 rows in part.parquet')
+            self.assertEqual(self.contents(), before)
 
     def test_killed_while_the_folder_is_removed(self):
         self.score('whole.parquet', '--shard', '2/3')
@@ -243,7 +244,20 @@ class Shards(Folder):
             self.assertTrue(self.table('part.parquet').equals(self.table('whole.parquet')))
             self.assertNotIn('part.parquet.guerdon', os.listdir())
 
-    def killed(self, moment):
+    def test_interrupted_over_a_part_that_is_done(self):
+        """Until the new part is whole, the old one is there; --resume continues the new one."""
+        self.score('part.parquet', '--shard', '2/2')
+        before = self.contents()
+        other = ('--truncate', 'left')
+        self.assertEqual(self.killed('lines', *other), 130)
+        self.assertEqual({**self.contents(), **before}, self.contents())
+        self.score('part.parquet', '--shard', '2/2', '--resume', *other, '--batch-tokens', '200')
+        self.assertNotEqual(self.marker('part.parquet')['run'], json.loads(before['part.parquet.done'])['run'])
+        self.assertDigests('part.parquet')
+        self.assertEqual(self.killed('marker'), 130)
+        self.assertNotIn('part.parquet.done', os.listdir())  # which would speak of the table before
+
+    def killed(self, moment, *more):
         """A run of part 2 of 2 that Ctrl-C ends, of which some lines are written, or the whole table."""
         source = f"""if True:
             import sys
@@ -263,7 +277,7 @@ class Shards(Folder):
             sys.exit(__main__.main(sys.argv[1:]))
         """
         return self.script(source, 'score', 'pairs.parquet', '--output', 'part.parquet', '--model', MODEL,
-                           '--batch-tokens', '200', '--shard', '2/2').returncode
+                           '--batch-tokens', '200', '--shard', '2/2', *more).returncode
 
     def test_refusals(self):
         self.save('texts.arrow', [{'prompt': 'a', 'response': 'b'}])
