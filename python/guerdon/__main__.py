@@ -67,6 +67,10 @@ def main(arguments: Sequence[str]) -> int:
     except Error as failure:
         print(f'guerdon: {failure}', file=sys.stderr)
         return {'GD_EUSAGE': 2, 'GD_ENOMEM': 4}.get(failure.status, 3)
+    except OSError as failure:  # of the files on the way: a disk that is full, a folder that can't be made
+        where = f'{failure.filename}: ' if failure.filename else ''
+        print(f'guerdon: {where}{failure.strerror or failure}', file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print('guerdon: interrupted', file=sys.stderr)
         return 130

@@ -279,6 +279,10 @@ class Shards(Folder):
         return self.script(source, 'score', 'pairs.parquet', '--output', 'part.parquet', '--model', MODEL,
                            '--batch-tokens', '200', '--shard', '2/2', *more).returncode
 
+    def test_no_place(self):
+        for path in ('pairs.parquet/part.parquet', '/dev/null/part.parquet'):
+            self.score(path, '--shard', '1/2', status=3, says=f'guerdon: {path}.guerdon: Not a directory')
+
     def test_refusals(self):
         self.save('texts.arrow', [{'prompt': 'a', 'response': 'b'}])
         with open('pairs.jsonl', 'w', encoding='utf-8') as file:
