@@ -201,7 +201,9 @@ class Client:
         """The same as tokens of the vocabulary, as Model.pieces()."""
         return [answer['token_strs'] for answer in self._tokenized(texts, return_token_strs=True)]
 
-    def _tokenized(self, texts: Iterable[Any], **how: bool) -> list[dict[str, Any]]:
+    def _tokenized(self, texts: Iterable[Any], **how: Any) -> list[dict[str, Any]]:
+        if 'adapter' in self._how:
+            how['model'] = self._how['adapter']
         return [self._ask('/tokenize', {'prompt': text, **how}) for text in _items.listed(texts, 'text')]
 
     def inspect(self) -> dict[str, Any]:

@@ -182,7 +182,7 @@ class Model:
         known: dict[int, str] = {}
         with self._use() as handle:
             for one in {one for of_text in ids for one in of_text}:
-                call.check(lib.gd_model_token(handle, one, token, ffi.NULL, call.error))
+                call.check(lib.gd_model_token(handle, self._adapter, one, token, ffi.NULL, call.error))
                 known[one] = bytes(ffi.buffer(token.data, token.len)).decode('utf-8')
         return [[known[one] for one in of_text] for of_text in ids]
 

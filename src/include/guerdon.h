@@ -169,20 +169,22 @@ GD_API gd_status gd_model_open(gd_model **out, const gd_options *options, gd_err
 GD_API const char *gd_model_note(const gd_model *model, size_t i);
 
 /**
- * What a token id stands for, as the model's vocabulary writes it.
+ * What a token id stands for, as the vocabulary of the model, or of an adapter that brings one, writes it.
  *
  * Where bytes are merged, each is written as a character, a space as U+0120 ("\u0120tea" for " tea"); where characters
  * are, a space is U+2581.  Several tokens may make one character of a text.
  *
  * Unlike other functions, this one may be called while others use the model, and from several threads at once.
  *
+ * @param adapter  as in gd_item
  * @param token    gets the content of the token, followed by a NUL character that is not counted; valid until the model
  *                 is closed
  * @param special  NULL, or gets 1 if the tokenizer's files call the token special, such as those that begin and end a
  *                 text or a turn, else 0
- * @return GD_OK; GD_EUSAGE: no token has the id
+ * @return GD_OK; GD_EUSAGE: no token has the id, or there is no such adapter
  */
-GD_API gd_status gd_model_token(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err);
+GD_API gd_status gd_model_token(const gd_model *model, size_t adapter, uint32_t id, gd_text *token, int *special,
+                                gd_error *err);
 
 /** Frees the model.  NULL is fine. */
 GD_API void gd_model_close(gd_model *model);

@@ -83,9 +83,10 @@ static bool read_body(sv_exchange *x)
 
 static bool look_up(sv_exchange *x, uint32_t id, gd_text *token, int *special)
 {
+    const size_t adapter = sv_adapter_of(x)->number;
     gd_error err = { GD_OK, "" };
 
-    return !x->info->token(x->info->model, id, token, special, &err) || sv_refuse(x, 500, "%s", err.text);
+    return !x->info->token(x->info->model, adapter, id, token, special, &err) || sv_refuse(x, 500, "%s", err.text);
 }
 
 static bool put_vllm(sv_exchange *x, const struct state *s, const uint32_t *ids, size_t count)

@@ -32,7 +32,7 @@ typedef struct sv_info {
     const char *version, *numerics, *precision;
     const char *compute; /* what computes: "cpu" or "gpu" */
     const gd_model *model;
-    gd_status (*token)(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err);
+    gd_status (*token)(const gd_model *model, size_t adapter, uint32_t id, gd_text *token, int *special, gd_error *err);
     bool has_chat; /* a chat format is known: conversations can be scored */
     bool has_steps;
 } sv_info;

@@ -26,9 +26,10 @@ static void refuse(gd_item_result *result, const char *sentence)
 }
 
 /* Every id is a token. */
-static gd_status token_of(const gd_model *model, uint32_t id, gd_text *token, int *special, gd_error *err)
+static gd_status token_of(const gd_model *model, size_t adapter, uint32_t id, gd_text *token, int *special,
+                          gd_error *err)
 {
-    (void)model, (void)err;
+    (void)model, (void)adapter, (void)err;
     *token = (gd_text){ "token", 5 };
     if (special)
         *special = id == 0;

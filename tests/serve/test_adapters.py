@@ -94,6 +94,18 @@ class Adapters(unittest.TestCase):
                 answer = s.post('/v1/reward', {'items': [{'text': text[0]}], **({'adapter': asked} if asked else {})})[1]
                 self.assertEqual((answer['adapter'], [answer['results'][0]['score']]), (name, want[name]))
 
+    def test_tokens_are_those_of_the_adapter(self):
+        with tempfile.TemporaryDirectory() as parent:
+            own = shutil.copytree(folder('final'), f'{parent}/own')
+            for name in ('tokenizer.json', 'tokenizer_config.json'):
+                with open(f'{DATA}/golden/qwen2/{name}', encoding='utf-8') as f, \
+                        open(f'{own}/{name}', 'w', encoding='utf-8') as out:
+                    out.write(f.read().replace('<|im_end|>', '<|the_end|>'))
+            with Server('--adapter', folder(None), '--adapter', own) as s:
+                for name, end in (('qwen2', '<|im_end|>'), ('own', '<|the_end|>')):
+                    answer = s.post('/tokenize', {'prompt': f'tea{end}', 'model': name, 'return_token_strs': True})[1]
+                    self.assertEqual(answer['token_strs'], ['t', 'e', 'a', end])
+
     def test_bad_ones(self):
         final = folder('final')
         with tempfile.TemporaryDirectory() as empty:

@@ -99,16 +99,19 @@ static void a_model_knows_its_tokens(void **state)
     gd_options_init(&options);
     options.model = test_data(path, sizeof path, "golden/qwen2");
     assert_ok(gd_model_open(&model, &options, test_err));
-    assert_ok(gd_model_token(model, 1500, &token, &special, test_err));
+    assert_ok(gd_model_token(model, 0, 1500, &token, &special, test_err));
     assert_string_equal(token.data, "<|endoftext|>");
     assert_int_equal(special, 1);
-    assert_ok(gd_model_token(model, 220, &token, &special, test_err));
+    assert_ok(gd_model_token(model, 0, 220, &token, &special, test_err));
     assert_string_equal(token.data, "\xC4\xA0");
     assert_int_equal(special, 0);
-    assert_ok(gd_model_token(model, 1500, &token, NULL, test_err));
-    assert_int_equal(gd_model_token(model, 1503, &token, &special, &err), GD_EUSAGE);
-    assert_string_equal(err.text, "no token of the model has the id 1503: its largest is 1502");
-    assert_int_equal(gd_model_token(model, UINT32_MAX, &token, NULL, NULL), GD_EUSAGE);
+    assert_ok(gd_model_token(model, 0, 1500, &token, NULL, test_err));
+    assert_int_equal(gd_model_token(model, 0, 1503, &token, &special, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "no token has the id 1503: the largest is 1502");
+    assert_int_equal(gd_model_token(model, 0, UINT32_MAX, &token, NULL, NULL), GD_EUSAGE);
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_model_token(model, 1, 0, &token, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "adapter is 1, but the model was opened with 0 more_adapters");
     gd_model_close(model);
 }
 
