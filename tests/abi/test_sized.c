@@ -262,7 +262,7 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_summary, joined);
     ENDS(gd_items, results);
     ENDS(gd_item, adapter);
-    ENDS(gd_item_result, ids);
+    ENDS(gd_item_result, kind);
     ENDS(gd_service_options, max_bytes);
     ENDS(gd_service_request, times);
     ENDS(gd_service_stats, batches);
