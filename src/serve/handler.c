@@ -56,10 +56,13 @@ static bool is_of_another_site(const sv_request *r)
     return !r->server->keys.count && origin && (!site || !host || strcasecmp(site + 3, host) != 0);
 }
 
-static void check_head(sv_request *r, const sv_route *route, const char *other)
+static void check_head(sv_request *r, const sv_route *route, const char *other, const char *version)
 {
-    const char *fault = sv_framing_fault(r->connection);
+    bool has_end;
+    const char *fault = sv_framing_fault(r->connection, version, &has_end);
 
+    /* What comes behind a head that should have had a body is not taken for another request. */
+    r->close = !has_end && !is_read(r->method);
     if (fault) {
         r->close = true;
         sv_request_refuse(r, 400, fault);
@@ -87,7 +90,8 @@ static sv_watched *watched_of(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-static sv_request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method)
+static sv_request *begin(sv_server *server, struct MHD_Connection *connection, const char *path, const char *method,
+                         const char *version)
 {
     sv_request *r = gd_alloc_zero(1, sizeof *r);
     const char *other;
@@ -102,12 +106,13 @@ static sv_request *begin(sv_server *server, struct MHD_Connection *connection, c
     }
     r->server = server;
     r->connection = connection;
+    r->method = method;
     r->watched = watched_of(connection);
     r->began = gd_clock();
     sv_exchange_init(&r->x, &server->info, route ? route->dialect : &no_dialect, r->path);
     r->x.server = server;
     sv_watch_runs(server->watch, r->watched);
-    check_head(r, route, other);
+    check_head(r, route, other, version);
     return r;
 }
 
@@ -269,9 +274,8 @@ enum MHD_Result sv_handle(void *server, struct MHD_Connection *connection, const
 {
     sv_request *r = *context;
 
-    (void)version;
     if (!r) {
-        *context = r = begin(server, connection, path, method);
+        *context = r = begin(server, connection, path, method, version);
         if (!r)
             return MHD_NO;
         return r->refused && r->close ? answer(r) : MHD_YES;

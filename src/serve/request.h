@@ -12,6 +12,7 @@ typedef struct sv_request {
     struct MHD_Connection *connection;
     sv_watched *watched;
     char *path;
+    const char *method; /* libmicrohttpd's */
     gd_buf body;
     size_t cost;       /* bytes that its values take */
     size_t received;   /* bytes of the body, ... */
