@@ -1,13 +1,15 @@
 /* watch.c - watches connections.
  *
  * libmicrohttpd does not look at a suspended connection, and its own timeout begins anew with every byte: a client that
- * sends one now and then would keep its connection for ever. */
+ * sends one now and then would keep its connection for ever.  Nor does it see the end of a connection that comes
+ * together with a part of a request: a trainer that is killed while it sends would keep hundreds. */
 #include "serve/watch.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,13 +17,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS = 64, LOOK_MS = 500 };
+enum { EVENTS = 64, GROUP = 64, LOOK_MS = 500 };
+static const double look_seconds = LOOK_MS / 1000.0;
 
 struct sv_watched {
     sv_watched *before, *after;
     int fd;
     uint64_t ticket; /* 0: no request waits */
-    double until;    /* then: when its time ends */
+    double until;    /* then: when its time ends, ... */
+    double ended;    /* ... and since when its client has closed its side; 0: it has not */
 };
 
 struct sv_watch {
@@ -35,14 +39,52 @@ struct sv_watch {
 };
 
 /* A connection is closed by libmicrohttpd alone, which sees its end when it is shut down. */
-static void end_late(sv_watch *watch)
-{
-    const double now = gd_clock();
+static void end(const sv_watched *one) { (void)shutdown(one->fd, SHUT_RDWR); }
 
+/* Connections that are looked at together. */
+struct group {
+    sv_watched *of[GROUP];
+    struct pollfd fds[GROUP];
+    nfds_t count;
+};
+
+/* What came before the client's end has been read by the second look. */
+static void look_at(struct group *group, double now)
+{
+    (void)poll(group->fds, group->count, 0);
+    for (nfds_t i = 0; i < group->count; i++) {
+        sv_watched *one = group->of[i];
+
+        if (!group->fds[i].revents)
+            one->ended = 0;
+        else if (!one->ended)
+            one->ended = now;
+        else if (now - one->ended >= look_seconds)
+            end(one);
+    }
+    group->count = 0;
+}
+
+/* Of those whose request does not wait for its scores. */
+static void look(sv_watch *watch, double now)
+{
+    struct group group;
+
+    group.count = 0;
     (void)pthread_mutex_lock(&watch->lock);
-    for (sv_watched *one = watch->first; one; one = one->after)
-        if (!one->ticket && one->until <= now)
-            (void)shutdown(one->fd, SHUT_RDWR);
+    for (sv_watched *one = watch->first; one; one = one->after) {
+        if (one->ticket)
+            continue;
+        if (one->until <= now) {
+            end(one);
+            continue;
+        }
+        group.of[group.count] = one;
+        group.fds[group.count++] = (struct pollfd){ .fd = one->fd, .events = POLLRDHUP };
+        if (group.count == GROUP)
+            look_at(&group, now);
+    }
+    look_at(&group, now);
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
@@ -50,9 +92,11 @@ static void *run(void *context)
 {
     sv_watch *watch = context;
     struct epoll_event events[EVENTS];
+    double looked = gd_clock();
 
     for (;;) {
         const int count = epoll_wait(watch->poll, events, EVENTS, LOOK_MS);
+        const double now = gd_clock();
 
         for (int i = 0; i < count; i++) {
             if (!events[i].data.u64) /* stop */
@@ -60,7 +104,10 @@ static void *run(void *context)
             if (events[i].data.u64 != SV_NO_TICKET)
                 watch->gone(watch->context, events[i].data.u64);
         }
-        end_late(watch);
+        if (now - looked >= look_seconds / 2) {
+            look(watch, now);
+            looked = now;
+        }
     }
 }
 
@@ -163,6 +210,7 @@ void sv_watch_runs(sv_watch *watch, sv_watched *one)
     if (one->ticket)
         (void)epoll_ctl(watch->poll, EPOLL_CTL_DEL, one->fd, NULL);
     one->ticket = 0;
+    one->ended = 0;
     one->until = gd_clock() + watch->seconds;
     (void)pthread_mutex_unlock(&watch->lock);
 }

@@ -126,9 +126,14 @@ def parse_all(answers):
     return out
 
 
-def scores_of(texts, *flags, model='golden/qwen2'):
-    """What guerdon score says of texts."""
-    lines = ''.join(json.dumps({'text': t}) + '\n' for t in texts)
+def records_of(records, *flags, model='golden/qwen2'):
+    """What guerdon score writes for records."""
+    lines = ''.join(json.dumps(record) + '\n' for record in records)
     out = subprocess.run([GUERDON, 'score', '--model', f'{DATA}/{model}', '--input', '-', '--format', 'jsonl', '--quiet',
                           *flags], input=lines, capture_output=True, text=True, check=True).stdout
-    return [json.loads(line)['score'] for line in out.splitlines()]
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def scores_of(texts, *flags, model='golden/qwen2'):
+    """What guerdon score says of texts."""
+    return [one['score'] for one in records_of([{'text': t} for t in texts], *flags, model=model)]
