@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -228,13 +229,17 @@ static bool wait_for_all(sv_server *server, bool (*hurry)(void))
 bool sv_server_close(sv_server *server, bool (*hurry)(void))
 {
     const int listening = MHD_quiesce_daemon(server->daemon);
-    const bool all = wait_for_all(server, hurry);
+    bool all;
 
+    /* Whoever comes now is told so by the system at once.  The descriptor itself may still be libmicrohttpd's. */
     if (listening >= 0)
-        (void)close(listening);
+        (void)shutdown(listening, SHUT_RDWR);
+    all = wait_for_all(server, hurry);
     close_service(server, all); /* whoever still waits is told so, ... */
     if (!all)
         (void)wait_for_all(server, hurry); /* ... once, and not longer than that takes */
     free_server(server);
+    if (listening >= 0)
+        (void)close(listening);
     return all;
 }

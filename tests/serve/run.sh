@@ -6,4 +6,4 @@ command -v python3 >/dev/null || { echo 'SKIPPED: no python3'; exit 77; }
 case $("$guerdon" serve --model none 2>&1) in
 *'needs libmicrohttpd'*) echo 'SKIPPED: built without libmicrohttpd'; exit 77 ;;
 esac
-GUERDON=$guerdon TEST_DATA=$here/tests/data PYTHONDONTWRITEBYTECODE=1 exec python3 "$here/tests/serve/$tests"
+GUERDON=$guerdon TEST_DATA=$here/tests/data PYTHONDONTWRITEBYTECODE=1 exec python3 "$here/tests/serve/$tests" "$@"

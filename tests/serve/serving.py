@@ -73,6 +73,9 @@ class Server:
         found = re.search(rf'^guerdon_{re.escape(name)} (\S+)$', self.ask('GET', '/metrics')[2].decode(), re.M)
         return float(found[1]) if found else None
 
+    def descriptors(self):
+        return len(os.listdir(f'/proc/{self.process.pid}/fd'))
+
     def wait_for(self, name, value):
         """Until a metric has this value."""
         until = time.monotonic() + PATIENCE

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -13,6 +14,14 @@ import unittest
 from serving import PATIENCE, Server, everything, parse, parse_all, request, scores_of, sentence_of
 
 TEXTS = [f'{"Is tea hot? " * (i % 7 + 1)}{i * 7919 % 97}' for i in range(120)]
+
+
+def room_for_descriptors(count):
+    """Of this process and of the servers that it starts."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most < count:
+        raise unittest.SkipTest(f'only {most} descriptors are allowed here, but {count} are needed')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(count, resource.getrlimit(resource.RLIMIT_NOFILE)[0]), most))
 
 
 class Answers(unittest.TestCase):
@@ -274,13 +283,53 @@ class Guards(unittest.TestCase):
             self.assertEqual(s.ask('GET', '/health')[0], 200)
 
     def test_idle_connections_cost_nothing(self):
+        """A thousand of them: no thread, and no score; and their descriptors come back."""
+        want = scores_of(TEXTS[:20])
+        room_for_descriptors(2200)
         with Server() as s:
-            idle = [s.connect() for _ in range(300)]
-            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[1]['rewards'], scores_of(TEXTS[:1]))
-            with open(f'/proc/{s.process.pid}/status', encoding='utf-8') as f:
-                threads = next(int(line.split()[1]) for line in f if line.startswith('Threads:'))
-            self.assertLess(threads, 12 + os.cpu_count())
+            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:20]})[1]['rewards'], want)
+            before = s.descriptors()
+            idle = [s.connect() for _ in range(1000)]
+            s.wait_for('connections', 1001)
+            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:20]})[1]['rewards'], want)
+            self.assertLess(len(os.listdir(f'/proc/{s.process.pid}/task')), 12 + os.cpu_count())
+            self.assertGreaterEqual(s.descriptors(), before + 1000)
             for c in idle:
+                c.close()
+            s.wait_for('connections', 1)
+            self.assertEqual(s.descriptors(), before)
+
+    def test_ten_thousand_connections(self):
+        """Opened one after the other, a few hundred at a time; some say half a request, and some send one and go."""
+        want, alive = scores_of(TEXTS[:1]), []
+        begin = request('POST', '/get_reward', {'query': TEXTS[:1]})
+        room_for_descriptors(2200)
+        with Server() as s:
+            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[1]['rewards'], want)
+            before = s.descriptors()
+            for i in range(10000):
+                alive.append(s.connect())
+                if i % 3:
+                    alive[-1].sendall(begin[:len(begin) // 2] if i % 3 == 1 else begin)
+                if len(alive) == 400:
+                    alive.pop(i * 7919 % 400).close()
+                if i % 1000 == 999:
+                    self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[1]['rewards'], want)
+            for c in alive:
+                c.close()
+            s.wait_for('connections', 1)
+            s.wait_for('queue_requests', 0)
+            self.assertEqual(s.descriptors(), before)
+
+    def test_more_connections_than_are_accepted_wait(self):
+        want = scores_of(TEXTS[:1])
+        with Server('--max-connections', '20') as s:
+            taken = [s.connect() for _ in range(20)]
+            with s.connect() as c:
+                c.sendall(request('POST', '/get_reward', {'query': TEXTS[:1]}))
+                taken.pop().close()  # room for one more
+                self.assertEqual(json.loads(parse(everything(c))[2])['rewards'], want)
+            for c in taken:
                 c.close()
 
     def test_tls(self):
@@ -366,6 +415,44 @@ class Ends(unittest.TestCase):
             with self.assertRaises(OSError):
                 s.connect()
 
+    def refused(self, server):
+        """New connections are, at the latest when it listens no more."""
+        while True:
+            try:
+                server.connect().close()
+            except ConnectionResetError:
+                pass
+            except ConnectionRefusedError:
+                return
+
+    def test_answers_what_waits_and_refuses_what_comes(self):
+        """What is computed, what waits, and what half has arrived; a connection that was open before; and a new one."""
+        waiting = [[f'{i} {j} ' * 60 for j in range(2)] for i in range(12)]
+        want = scores_of([text for texts in waiting for text in texts])
+        with Server('--batch-tokens', '64', '--isa', 'generic') as s:
+            late, begun = s.connect(), s.connect()
+            last = request('POST', '/get_reward', {'query': waiting[0]})
+            begun.sendall(last[:-5])
+            open_ones = [s.connect() for _ in waiting]
+            for c in (late, begun, *open_ones):
+                self.addCleanup(c.close)
+            for c, texts in zip(open_ones, waiting):
+                c.sendall(request('POST', '/get_reward', {'query': texts}))
+            s.wait_for('queue_requests', len(waiting))
+            s.process.send_signal(signal.SIGTERM)
+            s.process.stderr.readline()  # it has begun to close
+            self.refused(s)
+            late.sendall(request('POST', '/get_reward', {'query': ['late']}))
+            begun.sendall(last[-5:])
+            for c in (late, begun):
+                status, headers, body = parse(everything(c))
+                self.assertEqual((status, headers['connection'], headers['retry-after']), (503, 'close', '1'))
+                self.assertEqual(sentence_of(body), 'the server is closing')
+            got = [parse(everything(c)) for c in open_ones]
+            self.assertEqual([status for status, _, _ in got], [200] * len(waiting))
+            self.assertEqual([score for _, _, body in got for score in json.loads(body)['rewards']], want)
+            self.assertEqual(s.process.wait(60), 0)
+
     def test_a_second_signal_is_impatient(self):
         texts = [f'{i} ' * 300 for i in range(400)]
         with Server('--batch-tokens', '64', '--isa', 'generic') as s, s.connect() as c:
@@ -379,17 +466,29 @@ class Ends(unittest.TestCase):
             self.assertEqual(s.process.wait(60), 130)
 
     def test_killed_and_started_again(self):
-        with Server() as s:
-            port = str(s.port)
-            with s.connect() as c:
-                c.sendall(request('POST', '/get_reward', {'query': TEXTS * 5}))
-                s.process.kill()
-                everything(c)
-            s.process.wait()
-        s = Server()
-        s.command[s.command.index('--port') + 1] = port
-        with s:
-            self.assertEqual(s.post('/get_reward', {'query': TEXTS[:1]})[1]['rewards'], scores_of(TEXTS[:1]))
+        """While it computes, with connections of every kind: the port is free at once, and all is as before."""
+        want = scores_of(TEXTS[:1])
+        with tempfile.NamedTemporaryFile('w', suffix='.keys') as keys:
+            keys.write('a-good-key\n')
+            keys.flush()
+            key, flags = ['Authorization: Bearer a-good-key'], ('--api-key-file', keys.name)
+            with Server(*flags) as s:
+                idle, half = s.connect(), s.connect()
+                half.sendall(b'POST /get_reward HT')
+                with s.connect() as c:
+                    c.sendall(request('POST', '/get_reward', {'query': [text * 20 for text in TEXTS]}, key))
+                    while not s.ask('GET', '/metrics', None, key)[2].count(b'guerdon_queue_requests 1\n'):
+                        pass
+                    s.process.kill()
+                    self.assertEqual(everything(c), b'')
+                s.process.wait()
+            for _ in range(3):  # its connections are still there
+                with Server(*flags, '--port', str(s.port)) as again:
+                    self.assertEqual(again.post('/get_reward', {'query': TEXTS[:1]})[0], 401)
+                    self.assertEqual(again.post('/get_reward', {'query': TEXTS[:1]}, key)[1]['rewards'], want)
+                    again.process.kill()
+            idle.close()
+            half.close()
 
 
 if __name__ == '__main__':
