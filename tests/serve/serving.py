@@ -76,6 +76,13 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f'/proc/{self.process.pid}/fd'))
 
+    def settle(self, count):
+        """Until it has so many descriptors: a connection that has been answered takes a moment to go."""
+        until = time.monotonic() + PATIENCE
+        while self.descriptors() != count:
+            if time.monotonic() > until:
+                raise AssertionError(f'{self.descriptors()} descriptors are open, but {count} are expected')
+
     def wait_for(self, name, value):
         """Until a metric has this value."""
         until = time.monotonic() + PATIENCE

@@ -21,7 +21,7 @@ BAD = [data for _, data, status, _ in HEADS + TEXTS + ROUTES if status != NOTHIN
 
 # What is sampled, and by how much its trend may grow over the whole time.  How many connections are open at a moment
 # varies; when all clients have gone, there must be as many descriptors and threads as at the beginning.
-KINDS = (('memory, KiB', 1024), ('descriptors', CLIENTS / 2), ('threads', 0.5))
+KINDS = (('memory, KiB', 1024), ('descriptors', CLIENTS), ('threads', 0.5))
 
 
 def sample(pid):
@@ -116,9 +116,8 @@ def judge(rows):
 def soak(minutes, page):
     known = Known(*FLAGS)
     with Server(*FLAGS, *LIMITS) as server:
-        known.learn_ids(server)
-        server.wait_for('connections', 1)
         before = sample(server.process.pid)
+        known.learn_ids(server)
         load = Load(server, known)
         rows = observe(server, load, minutes * 60)
         load.stop()
@@ -126,9 +125,13 @@ def soak(minutes, page):
         faults = load.wrong[:3] + judge(rows)
         server.wait_for('queue_requests', 0)
         server.wait_for('connections', 1)
-        after = sample(server.process.pid)
-        if after[1:] != before[1:]:
-            faults.append(f'descriptors and threads were {before[1:]} at the beginning, and are {after[1:]} at the end')
+        try:
+            server.settle(before[1])
+        except AssertionError as failure:
+            faults.append(f'when all have gone, {failure}')
+        threads = sample(server.process.pid)[2]
+        if threads != before[2]:
+            faults.append(f'there were {before[2]} threads at the beginning, and are {threads} at the end')
         status, said = server.end()
         if status:
             faults.append(f'the exit status is {status}: {said}')
