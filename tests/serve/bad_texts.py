@@ -130,7 +130,9 @@ TEXTS = (
     ('a form in parts', with_body(b'--x\r\nContent-Disposition: form-data; name="query"\r\n\r\ntea\r\n--x--\r\n'), 400,
      'the body: not valid JSON at line 1 column 2: a digit is expected'),
     ('a pickle', with_body(b'\x80\x04\x95\x0b\x00\x00\x00.'), 400, 'the body: not valid UTF-8 at byte 1'),
-    ('600 objects in each other', with_body(b'{"x":' * 600 + b'1' + b'}' * 600), 400, DEEP),
+    ('600 objects in each other', with_body(b'{"x":' * 600 + b'1' + b'}' * 600), 413,
+     f'the body takes 214801 bytes of memory with all its values, but only 16 times --max-body, {LIMIT} bytes, are '
+     'accepted'),
     ('1,000 lists without end', with_body(b'[' * 1000), 400, DEEP),
     ('a number', with_body(b'7'), 400, 'the body is an integer, but a JSON object is expected'),
     ('true', with_body(b'true'), 400, 'the body is true or false, but a JSON object is expected'),
