@@ -9,7 +9,7 @@ import unittest
 from common import MODEL, PROGRAM, Case
 from guerdon import Client, Model, ServerError, TooLongError
 
-TEXTS = [f'Is tea number {i} hot?' for i in range(60)]
+TEXTS = [f'Is tea number {i} hot?' for i in range(128)]
 PAIRS = [('Is tea hot? ', f'Yes, {i}.', f'No, {i}.') for i in range(20)]
 
 
@@ -76,10 +76,10 @@ class Served(Case):
         wanted, found = self.model.score(TEXTS), [None] * len(TEXTS)
 
         def work(number):
-            for at in range(number, len(TEXTS), 12):
+            for at in range(number, len(TEXTS), 64):
                 found[at] = self.client.score([TEXTS[at]])[0]
 
-        threads = [threading.Thread(target=work, args=(i,)) for i in range(12)]
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(64)]
         for thread in threads:
             thread.start()
         for thread in threads:
