@@ -57,7 +57,7 @@ static void look_at(struct group *group, double now)
 
         if (!group->fds[i].revents)
             one->ended = 0;
-        else if (!one->ended)
+        else if (one->ended <= 0)
             one->ended = now;
         else if (now - one->ended >= look_seconds)
             end(one);
