@@ -17,7 +17,7 @@ import pyarrow.compute as compute
 
 from . import _columns, _run, _shard, data
 from ._command import FILTERS, Command
-from ._errors import UsageError
+from ._errors import FileError, UsageError
 from ._model import Model
 
 STRUCTS = {
@@ -260,6 +260,9 @@ RUNS = {'score': score, 'rank': rank, 'filter': filter, 'eval': eval, 'tokenize'
 def _check(run: Run) -> None:
     if run.name != 'eval':
         _needs_output(run)
+    for path in (run.output, *(run.call.get(name) for name in ('pairs_output', 'rejects', 'scores'))):
+        if path and not os.path.isdir(os.path.dirname(path) or '.'):
+            raise FileError(f'{path}: the folder {os.path.dirname(path)} is not there', 'GD_EIO')
     scores = run.call.get('from_scores')
     if scores and data.is_table(scores):
         raise UsageError(
@@ -301,6 +304,10 @@ def run(name: str, arguments: Sequence[str]) -> int:
         if one.marker and not one.done:
             one.marker.write()
         complete = True
+    except (pa.ArrowException, OSError) as failure:  # of a damaged table, either
+        if getattr(failure, 'filename', None):
+            raise
+        raise FileError(f'{one.source}: {" ".join(str(failure).split())}', 'GD_EIO') from failure
     finally:
         one.end(complete)
     if one.failed:

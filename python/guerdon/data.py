@@ -46,7 +46,9 @@ def read(path: 'str | os.PathLike[str]') -> 'pa.RecordBatchReader':
     `datasets` saved to disk."""
     try:
         paths = [os.fspath(path)] if os.path.exists(path) else sorted(glob.glob(os.fspath(path)))
-        return _read(paths[0]) if len(paths) == 1 else _several(paths) if paths else _read(os.fspath(path))
+        if not paths:
+            raise FileError(f'{path}: no such file or directory', 'GD_EIO')
+        return _read(paths[0]) if len(paths) == 1 else _several(paths)
     except (OSError, pa.ArrowInvalid) as failure:
         raise FileError(f'{path} cannot be read: {failure}', 'GD_EIO') from failure
 

@@ -208,6 +208,16 @@ class Commands(Folder):
         self.guerdon('score', 'saved', '--output', 'scored')
         self.assertPairs(datasets.load_from_disk('scored').with_format('arrow')[:], program_lines(self.pairs))
 
+    def test_damaged(self):
+        self.save('pairs.parquet', self.pairs)
+        with open('pairs.parquet', 'r+b') as file:
+            file.write(b'PAR1' + bytes(300))
+        self.guerdon('score', 'pairs.parquet', '--output', 'x.parquet', status=3, says='pairs.parquet: ')
+        with open('pairs.parquet', 'w', encoding='utf-8') as file:
+            file.write('text')
+        self.guerdon('score', 'pairs.parquet', '--output', 'x.parquet', status=3, says='pairs.parquet cannot be read')
+        self.assertEqual(os.listdir(), ['pairs.parquet'])
+
     def test_failures(self):
         self.save('texts.parquet', [{'text': 'a'}, {'text': 'word ' * 50}])
         self.guerdon(
@@ -361,7 +371,12 @@ class Commands(Folder):
             ('reads no records', 'inspect', 'pairs.parquet'),
         ):
             self.guerdon(*arguments, status=2, says=words)
-        self.guerdon('score', 'missing.parquet', '--output', 'x.parquet', status=3, says='missing.parquet')
+        for words, source, output in (
+            ('missing.parquet: no such file', 'missing.parquet', 'x.parquet'),
+            ('the folder no/such is not there', 'pairs.parquet', 'no/such/x.parquet'),
+            ('the folder pairs.parquet is not there', 'pairs.parquet', 'pairs.parquet/x.arrow'),
+        ):
+            self.guerdon('score', source, '--output', output, status=3, says=words)
         self.assertEqual(os.listdir(), ['pairs.parquet'])
         self.assertEqual(self.table('pairs.parquet').to_pylist(), self.pairs)
 
