@@ -304,7 +304,7 @@ def run(name: str, arguments: Sequence[str]) -> int:
         if one.marker and not one.done:
             one.marker.write()
         complete = True
-    except (pa.ArrowException, OSError) as failure:  # of a damaged table, either
+    except (pa.ArrowException, OSError) as failure:  # either of these, of a damaged table
         if getattr(failure, 'filename', None):
             raise
         raise FileError(f'{one.source}: {" ".join(str(failure).split())}', 'GD_EIO') from failure

@@ -1,5 +1,7 @@
 """guerdon.data and `python -m guerdon` over tables: the scores of the program, row by row."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -9,7 +11,7 @@ import tempfile
 import unittest
 
 from common import Case
-from guerdon import FileError, FormatError, Model, UsageError
+from guerdon import FileError, FormatError, Model, UsageError, __main__
 from hooks import CHAT, MODEL, TURNS, need, program_lines, some_pairs
 
 pa = None  # pyarrow, once it is known to be there
@@ -37,16 +39,20 @@ class Folder(Case):
         return name
 
     def guerdon(self, *arguments, status=0, says=''):
-        command = [sys.executable, '-m', 'guerdon', *arguments]
-        done = subprocess.run(
-            [*command, *(() if '--model' in arguments else ('--model', MODEL))],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertIn(says, done.stderr)
-        return done.stdout
+        """Standard output of a command, in this process: a new one takes longer than the command."""
+        model = () if '--model' in arguments else ('--model', MODEL)
+        with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()) as out:
+            found = __main__.main([*arguments, *model])
+        self.assertEqual(found, status, said.getvalue())
+        self.assertIn(says, said.getvalue())
+        return out.getvalue()
+
+    def lines(self, *arguments):
+        """What a command writes to standard output, which is the library, in a process of its own."""
+        command = [sys.executable, '-m', 'guerdon', *arguments, '--output', '-', '--quiet', '--model', MODEL]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        self.assertEqual(done.stderr, '')
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def script(self, source, *arguments):
         return subprocess.run(
@@ -194,12 +200,9 @@ class Commands(Folder):
         self.guerdon('score', '--input=pairs.parquet', '--output', 'scored.jsonl', '--quiet')
         with open('scored.jsonl', encoding='utf-8') as file:
             self.assertEqual([json.loads(line) for line in file], lines)
-        out = ''.join(
-            self.guerdon('score', 'pairs.parquet', '--output', '-', '--quiet', '--shard', f'{i}/2') for i in (1, 2)
-        )
-        self.assertEqual([json.loads(line) for line in out.splitlines()], lines)
-        out = self.guerdon('score', '--input=pairs.parquet', '--output', '-', '--quiet')
-        self.assertEqual([json.loads(line) for line in out.splitlines()], lines)
+        parts = [self.lines('score', 'pairs.parquet', '--shard', f'{i}/2') for i in (1, 2)]
+        self.assertEqual([line for part in parts for line in part], lines)
+        self.assertEqual(self.lines('score', '--input=pairs.parquet'), lines)
         self.assertEqual(sorted(os.listdir()), ['pairs.parquet', 'scored.jsonl', 'scored.parquet'])
 
     def test_saved_folder(self):

@@ -1,15 +1,12 @@
 """python -m guerdon .. --shard I/N over tables: the parts, joined in order, have the rows of one run."""
 
-import contextlib
 import hashlib
-import io
 import json
 import os
 import signal
 import unittest
 
 import test_hooks_data
-from guerdon import __main__
 from hooks import MODEL, program_lines
 from test_hooks_data import Folder
 
@@ -20,13 +17,6 @@ class Shards(Folder):
     def setUp(self):
         super().setUp()
         self.save('pairs.parquet', self.pairs)
-
-    def guerdon(self, *arguments, status=0, says=''):
-        """In this process: there are many."""
-        with contextlib.redirect_stderr(io.StringIO()) as said, contextlib.redirect_stdout(io.StringIO()):
-            found = __main__.main([*arguments, '--model', MODEL])
-        self.assertEqual(found, status, said.getvalue())
-        self.assertIn(says, said.getvalue())
 
     def score(self, output, *more, **expected):
         self.guerdon('score', 'pairs.parquet', '--output', output, *more, **expected)
