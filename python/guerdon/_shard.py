@@ -187,4 +187,4 @@ class Marker:
         if said is None:
             return
         mine = [_digest(table) for table in self.tables]
-        _replace(self.path, _put_outputs(_text(self.inner), mine + said['outputs'][len(mine):]))
+        _replace(self.path, _put_outputs(text, mine + said['outputs'][len(mine):]))

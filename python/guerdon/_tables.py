@@ -304,8 +304,8 @@ def run(name: str, arguments: Sequence[str]) -> int:
         if one.marker and not one.done:
             one.marker.write()
         complete = True
-    except (pa.ArrowException, OSError) as failure:  # either of these, of a damaged table
-        if getattr(failure, 'filename', None):
+    except (pa.ArrowException, OSError) as failure:  # of a damaged table
+        if getattr(failure, 'errno', None):
             raise
         raise FileError(f'{one.source}: {" ".join(str(failure).split())}', 'GD_EIO') from failure
     finally:

@@ -271,7 +271,8 @@ class Shards(Folder):
 
     def test_no_place(self):
         for path in ('pairs.parquet/part.parquet', '/dev/null/part.parquet'):
-            self.score(path, '--shard', '1/2', status=3, says=f'guerdon: {path}.guerdon: Not a directory')
+            where = os.path.dirname(path)
+            self.score(path, '--shard', '1/2', status=3, says=f'guerdon: {path}: the folder {where} is not there')
 
     def test_refusals(self):
         self.save('texts.arrow', [{'prompt': 'a', 'response': 'b'}])
