@@ -119,6 +119,51 @@ static void a_streamed_model_has_the_same_bits(void **state)
     check_model("llama", 1, "tensor", (struct way){ .batch_tokens = 512, .memory = options.memory });
 }
 
+/* Texts of three adapters in turn, with heads of their own. */
+static void score_mixed(const char *backend, const golden *g, float *scores)
+{
+    static char first[TEST_PATH], second[TEST_PATH];
+    const char *const more[] = { first, second };
+    gd_options options = golden_options("qwen2", 1);
+    gd_item_result results[8];
+    gd_item list[8] = { 0 };
+    gd_part parts[8] = { 0 };
+    const gd_items all = golden_items(list, 8, results);
+    gd_model *model;
+
+    test_data(first, sizeof first, "golden/train-ga1/final");
+    test_data(second, sizeof second, "golden/train-ga4/final");
+    options.backend = backend;
+    options.numerics = "tensor";
+    options.batch_tokens = 200;
+    options.more_adapters = more;
+    options.more_adapter_count = 2;
+    for (size_t i = 0; i < 8; i++) {
+        parts[i].text = g->texts[i / 3];
+        list[i] = (gd_item){ .kind = GD_ITEM_TEXT, .parts = &parts[i], .part_count = 1, .adapter = i % 3 };
+    }
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
+    for (size_t i = 0; i < 8; i++)
+        scores[i] = results[i].scores[0];
+    gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+static void several_adapters_have_the_bits_of_the_cpu(void **state)
+{
+    float want[8], have[8];
+    golden g;
+
+    (void)state;
+    golden_load(&g, "qwen2");
+    score_mixed("cpu", &g, want);
+    score_mixed("cuda", &g, have);
+    assert_memory_equal(want, have, sizeof want);
+    assert_true(want[0] != want[1] && want[1] != want[2]);
+    golden_free(&g);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -135,6 +180,7 @@ int main(void)
         cmocka_unit_test(long_heads_have_the_bits_of_the_cpu),
         cmocka_unit_test(adapters_batches_and_sharing_change_nothing),
         cmocka_unit_test(a_streamed_model_has_the_same_bits),
+        cmocka_unit_test(several_adapters_have_the_bits_of_the_cpu),
     };
 
     if (device_is_missing())
