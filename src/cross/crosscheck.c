@@ -32,6 +32,9 @@ static gd_status check_options(const gd_options *options, const gd_crosscheck_op
     if (options->dry_run)
         return gd_fail(err, GD_EUSAGE, "dry_run is %zu, but a cross-check has to compute: 0 is expected",
                        options->dry_run);
+    if (options->more_adapter_count)
+        return gd_fail(err, GD_EUSAGE, "more_adapter_count is %zu, but a side has one adapter at most: 0 is expected",
+                       options->more_adapter_count);
     if (how->save && (how->against || right))
         return gd_fail(err, GD_EUSAGE, "save is of one side, the left one, so %s can't be given",
                        how->against ? "against" : "a right side");

@@ -150,7 +150,7 @@ static gd_status read_model(gd_train_settings *s, gd_error *err)
 
     if (rc)
         return rc;
-    if (m->adapter)
+    if (m->adapter || m->more_adapter_count)
         return gd_fail(err, GD_EUSAGE,
                        "an adapter is given, but training does not apply one; to begin with its values, use "
                        "init_adapter; to train on top of it, merge it first");

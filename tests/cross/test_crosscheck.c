@@ -200,6 +200,9 @@ static void wrong_options_are_refused(void **state)
     how = options_for(input, NULL, "cpu");
     how.save = in_dir(*state, "side");
     refuses(&options, &how, GD_EUSAGE, "save is of one side");
+    options.more_adapter_count = 1;
+    refuses(&options, &how, GD_EUSAGE, "more_adapter_count is 1, but a side has one adapter at most");
+    options.more_adapter_count = 0;
     how.right = NULL;
     how.against = in_dir(*state, "side");
     refuses(&options, &how, GD_EUSAGE, "against can't be given");

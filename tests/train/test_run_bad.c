@@ -85,6 +85,7 @@ static const struct option_case {
     { { T(MODEL(model), NULL) }, "no model was given" },
     { { T(MODEL(adapter), "x") },
       "an adapter is given, but training does not apply one; to begin with its values, use init_adapter" },
+    { { C(MODEL(more_adapter_count), 1) }, "an adapter is given, but training does not apply one" },
     { { T(MODEL(normalize), "0,1") }, "normalize is given, but training has no use for it" },
     { { T(MODEL(activation), "sigmoid") }, "activation is given, but training has no use for it" },
     { { T(MODEL(precision), "fp16") }, "precision \"fp16\": bf16 or fp32 is expected" },
