@@ -56,6 +56,26 @@ static bool is_of_another_site(const sv_request *r)
     return !r->server->keys.count && origin && (!site || !host || strcasecmp(site + 3, host) != 0);
 }
 
+static bool ends_with(const char *text, size_t len, const char *end)
+{
+    const size_t tail = strlen(end);
+
+    return len > tail && !strncasecmp(text + len - tail, end, tail);
+}
+
+/* A page of anybody's site has its site's name for its host, whose address may have become ours since it was loaded
+ * (DNS rebinding).  An address is nobody else's, and neither is a name of the local network. */
+static bool is_of_any_name(const sv_request *r)
+{
+    const char *host = header(r, MHD_HTTP_HEADER_HOST);
+    const size_t len = host ? strcspn(host, ":") : 0;
+
+    if (r->server->keys.count || !header(r, MHD_HTTP_HEADER_ORIGIN) || !len || host[0] == '[' ||
+        !memchr(host, '.', len))
+        return false;
+    return strspn(host, "0123456789.") < len && !ends_with(host, len, ".local") && !ends_with(host, len, ".localhost");
+}
+
 static void check_head(sv_request *r, const sv_route *route, const char *other, const char *version)
 {
     bool has_end;
@@ -76,6 +96,11 @@ static void check_head(sv_request *r, const sv_route *route, const char *other, 
     } else if (is_of_another_site(r)) {
         sv_request_refuse(r, 403,
                           "the request comes from a page of another site, which only a server with keys answers");
+    } else if (is_of_any_name(r)) {
+        sv_request_refuse(
+            r, 403,
+            "the page is of a site whose name could be anybody's: the server's address in its place, or a "
+            "key, is expected");
     } else if (!is_plain(header(r, MHD_HTTP_HEADER_CONTENT_ENCODING))) {
         sv_request_refuse(r, 415, "the body is compressed, but plain JSON is expected");
     } else if (is_announced_too_large(r)) {

@@ -129,6 +129,20 @@ class Guards(unittest.TestCase):
                                   [f'Origin: {origin}', 'Authorization: Bearer a-good-key'])
                 self.assertEqual(got[0], 200, origin)
 
+    def test_pages_of_names_that_lead_here(self):
+        """The name of a site may have become our address after its page was loaded: DNS rebinding."""
+        keys = self.file('keys', 'a-good-key\n')
+        with Server() as s, Server('--api-key-file', keys) as locked:
+            for host, status in (('evil.test', 403), ('EVIL.test:80', 403), ('127.0.0.1.evil.test', 403), ('1.2', 200),
+                                 ('localhost.evil', 403), ('local.', 403), ('127.0.0.1:8080', 200), ('[::1]:8080', 200),
+                                 ('localhost:8080', 200), ('gpu1', 200), ('mac.local:80', 200), ('a.LOCALHOST', 200)):
+                ask = request('POST', '/get_reward', {'query': ['x']}, [f'Origin: http://{host}'])
+                ask = ask.replace(b'Host: test\r\n', f'Host: {host}\r\n'.encode())
+                self.assertEqual(parse(s.send(ask))[0], status, host)
+                self.assertEqual(parse(s.send(ask.replace(f'Origin: http://{host}\r\n'.encode(), b'')))[0], 200, host)
+                with_key = ask.replace(b'Origin:', b'Authorization: Bearer a-good-key\r\nOrigin:')
+                self.assertEqual(parse(locked.send(with_key))[0], 200, host)
+
     def test_bodies(self):
         limit = 1000
         fits = b'{"query":["' + b'x' * 500 + b'"]}'
