@@ -3,6 +3,7 @@
 #include "tests/reward/service_case.h"
 #include "tests/reward/variant.h"
 
+#include "base/mem.h"
 #include "engine/inside.h"
 #include "reward/model.h"
 
@@ -343,6 +344,41 @@ static void an_adapter_without_a_head_needs_the_models(void **state)
     refuse(base, list, 1, GD_EFORMAT, "score.weight is missing");
 }
 
+/* Some of the allocations in opening the model, and in scoring with each adapter. */
+static void allocations_may_fail(void **state)
+{
+    enum { EVERY = SANITIZED ? 97 : 13 };
+    gd_options options = usual();
+    gd_item list[] = { answer_to(&question, 0), answer_to(&question, 1), answer_to(&question, 2) };
+    gd_item_result results[3];
+    const gd_items all = golden_items(list, 3, results);
+    gd_status rc = GD_ENOMEM;
+
+    (void)state;
+    options.adapter = paths[0];
+    options.more_adapters = further;
+    options.more_adapter_count = ADAPTERS - 1;
+    list[1].adapter = 1;
+    list[2].adapter = 4;
+    for (uint64_t n = 1; rc; n += EVERY) {
+        const uint64_t live = gd_mem_live();
+        gd_error err = { 0 };
+        gd_model *model;
+
+        gd_mem_fail_from(n);
+        rc = gd_model_open(&model, &options, &err);
+        if (!rc) {
+            rc = gd_score_items(model, &all, NULL, NULL, &err);
+            gd_items_free_results(&all);
+        }
+        gd_mem_fail_from(0);
+        gd_model_close(model);
+        if (rc)
+            assert_int_equal(err.status, rc);
+        assert_int_equal(gd_mem_live(), live);
+    }
+}
+
 static void its_notes_are_the_models_too(void **state)
 {
     const gd_options options = usual();
@@ -369,6 +405,7 @@ int main(void)
         cmocka_unit_test(an_adapter_must_fit_the_model),
         cmocka_unit_test(an_adapter_without_a_head_needs_the_models),
         cmocka_unit_test(its_notes_are_the_models_too),
+        cmocka_unit_test(allocations_may_fail),
     };
 
     return cmocka_run_group_tests(tests, make_adapters, dir_teardown);
