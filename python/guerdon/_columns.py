@@ -113,8 +113,10 @@ def lines_of(kind: str, items: Iterable[Any]) -> list[dict[str, Any]]:
     lines = [line_of(item) for item in items]
     for line in lines:
         scores, tokens = line.get('scores'), line.get('tokens')
-        if scores is not None and kind == 'text' and len(scores) == 1:
+        if scores is None or tokens is None:
+            continue
+        if kind == 'text' and len(scores) == 1:
             line.update(score=scores[0], tokens=tokens[0])
-        elif scores is not None and kind == 'pair' and len(scores) == 2:
+        elif kind == 'pair' and len(scores) == 2:
             line.update(chosen=scores[0], rejected=scores[1], margin=scores[0] - scores[1])
     return lines

@@ -22,7 +22,8 @@ def read(path: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
             texts = file.read().split('\n')
     except OSError as failure:
         raise FileError(f'{path} cannot be read: {failure.strerror}', 'GD_EIO') from failure
-    about, steps = {}, []
+    about: dict[str, Any] = {}
+    steps: list[dict[str, Any]] = []
     for number, text in enumerate(texts, 1):
         try:
             line = json.loads(text) if text else {}

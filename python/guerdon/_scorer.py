@@ -106,13 +106,14 @@ class Gathered:
 
     async def scores(self, items: Iterable[Any]) -> list[Optional[float]]:
         loop = asyncio.get_running_loop()
-        mine = (list(items), loop.create_future())
+        found: asyncio.Future[list[Optional[float]]] = loop.create_future()
+        mine: Request = (list(items), found)
         if loop in self._waiting:
             self._waiting[loop].append(mine)
         else:
             self._waiting[loop] = [mine]
             self._task = loop.create_task(self._run(loop))  # begins when all that are ready have asked
-        return await mine[1]
+        return await found
 
     async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while taken := self._waiting[loop]:

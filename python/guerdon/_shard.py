@@ -135,7 +135,7 @@ class Marker:
         except Error as failure:
             said = str(failure)
             for table, lines in self.tables.items():
-                said = re.sub(re.escape(lines) + r'(?!\.resume)', lambda _, name=table: name, said)
+                said = re.sub(re.escape(lines) + r'(?!\.resume)', table.replace('\\', r'\\'), said)
             failure.args = (said,)
             raise
 

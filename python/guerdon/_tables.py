@@ -49,6 +49,7 @@ class Run:
         self.model: Any = None
         self.marker: Optional[_shard.Marker] = None
         self.rejects: Optional[str] = None
+        self.annotate = False  # filter: scores are among the columns
         self.done = False  # a shard was complete before
 
     def open(self) -> Any:

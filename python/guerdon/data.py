@@ -33,7 +33,7 @@ ROWS = 1024  # of a batch
 
 def is_file(path: Any) -> bool:
     """Whether this is the name of a table that is one file."""
-    return os.fspath(path).lower().endswith(('.parquet', *ARROW))
+    return bool(os.fspath(path).lower().endswith(('.parquet', *ARROW)))
 
 
 def is_table(path: Any) -> bool:
@@ -184,7 +184,7 @@ def write(path: 'str | os.PathLike[str]', source: Any) -> int:
 
         table = batches.read_all()
         datasets.Dataset(table).save_to_disk(path)
-        return table.num_rows
+        return int(table.num_rows)
     rows, unfinished = 0, path + '.part'
     try:
         with _writer(path, unfinished, batches.schema) as to:

@@ -77,7 +77,7 @@ class RewardManager:
         response = self.tokenizer.decode(ids[:valid])
         if self.tokenizer.eos_token:
             response = response.replace(self.tokenizer.eos_token, '')
-        return plain(list(sample.non_tensor_batch['raw_prompt'])) + [{'role': 'assistant', 'content': response}]
+        return [*plain(list(sample.non_tensor_batch['raw_prompt'])), {'role': 'assistant', 'content': response}]
 
     def item(self, sample: Any) -> Any:
         """A conversation, for the chat format of Guerdon's model; with verl's tokenizer of the reward model, the text

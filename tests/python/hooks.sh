@@ -22,6 +22,15 @@ GUERDON_BUILD=$build "$python" -m pip wheel -q --no-build-isolation --no-deps -w
 "$python" -m pip install -q --no-deps --target "$work/site" "$work"/wheels/*.whl >"$work/log" 2>&1 ||
     { cat "$work/log"; fail "pip install"; }
 
+# The package says that it has types, by py.typed.
+if "$HOOKS/bin/python" -c 'import mypy' 2>/dev/null; then
+    (cd "$work/tree/python" && "$HOOKS/bin/python" -m mypy --cache-dir "$work/mypy" -p guerdon) >"$work/out" 2>&1 ||
+        { cat "$work/out"; fail "the types of the package"; }
+    echo "types: $(tail -n 1 "$work/out")"
+else
+    echo "types: SKIPPED: no mypy in $HOOKS"
+fi
+
 # HOME, since some of these packages write there.
 export HOME="$work" TMPDIR="$work" GUERDON_TREE="$srcdir" GUERDON_PROGRAM="$build/guerdon" PYTHONPATH="$work/site" \
     PYTHONDONTWRITEBYTECODE=1 HF_HUB_OFFLINE=1
