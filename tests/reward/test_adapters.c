@@ -184,6 +184,7 @@ static void the_model_alone_may_be_number_0(void **state)
     same_results(&results[0], &want[0]);
     same_results(&results[1], &want[1]);
     assert_memory_not_equal(want[0].scores, want[1].scores, sizeof(float));
+    assert_int_equal(model->engine->limits.max_rank, 8); /* there is room for the further one's products */
     gd_items_free_results(&all);
     gd_items_free_results(&first);
     gd_items_free_results(&second);
