@@ -7,7 +7,7 @@ import tempfile
 import threading
 import unittest
 
-from serving import DATA, GUERDON, Server, scores_of
+from serving import DATA, GUERDON, PATIENCE, Server, scores_of
 
 TEXTS = [f'{"Is tea hot? " * (i % 7 + 1)}{i * 7919 % 97}' for i in range(40)]
 FOLDERS = {None: 'qwen2-lora', 'final': 'train-ga1/final', 'other': 'train-ga4/final', 'step0': 'train-ga1/step0'}
@@ -122,7 +122,7 @@ class Adapters(unittest.TestCase):
                     ([final] * 65, 'has more than 64 values')):
                 command = [GUERDON, 'serve', '--model', f'{DATA}/golden/qwen2', '--port', '0']
                 done = subprocess.run([*command, *(part for f in flags for part in ('--adapter', f))],
-                                      capture_output=True, text=True)
+                                      capture_output=True, text=True, timeout=PATIENCE)
                 self.assertNotEqual(done.returncode, 0, flags)
                 self.assertIn(sentence, done.stderr)
                 self.assertEqual(done.stdout, '')
