@@ -1,9 +1,11 @@
 """browser.py - a headless Chromium that a test drives through a pipe: keys, sizes, colours, pictures, what it loads."""
 import base64
+import contextlib
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -28,8 +30,9 @@ class Browser:
         self.process = subprocess.Popen(
             ['bash', '-c', command, 'bash', find(), '--headless=new', '--no-sandbox', '--disable-gpu', '--no-first-run',
              '--disable-dev-shm-usage', '--remote-debugging-pipe', f'--user-data-dir={self.home}', 'about:blank'],
-            pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env={**os.environ, 'TMPDIR': self.home, 'HOME': self.home})
+            pass_fds=(theirs_in, theirs_out), start_new_session=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, 'TMPDIR': self.home, 'HOME': self.home})
         os.close(theirs_in)
         os.close(theirs_out)
         self.number, self.rest, self.events, self.session = 0, b'', [], None
@@ -43,7 +46,12 @@ class Browser:
         self.process.terminate()
         self.process.wait()
         os.close(self.come)
-        shutil.rmtree(self.home, ignore_errors=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        # What is left of its processes may still write there.
+        until = time.monotonic() + PATIENCE
+        while os.path.exists(self.home) and time.monotonic() < until:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def receive(self):
         end = time.monotonic() + PATIENCE
